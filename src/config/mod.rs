@@ -1,0 +1,1 @@
+//! Directives: one table for flags, CONFIG GET and CONFIG SET.

@@ -1,0 +1,30 @@
+//! torc: a Redis-protocol key-value server on io_uring.
+//!
+//! One single-threaded reactor per core reads requests straight from the kernel's receive buffers,
+//! runs them against a hash map that all reactors share, and sends the replies of a whole turn with
+//! one system call.
+//!
+//! Floors, from the street to the cellar; a module calls only what stands below it:
+//!
+//! | floor | modules | what it knows |
+//! |---|---|---|
+//! | start | [`server`] | options, threads, signals |
+//! | bytes | [`reactor`] | connections and completions, no protocol |
+//! | service | [`service`] | bytes in, bytes out: echo, or requests |
+//! | commands | [`command`] | what each request means |
+//! | people | [`session`], [`instance`], [`info`] | one client; what all reactors share; INFO |
+//! | matter | [`resp`], [`store`], [`config`], [`stats`] | protocol, keys, directives, counters |
+//! | ground | [`clock`], [`output`], [`mailbox`] | time, bytes on their way out, doorbells |
+
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod instance;
+pub mod mailbox;
+pub mod output;
+pub mod reactor;
+pub mod resp;
+pub mod service;
+pub mod session;
+pub mod stats;
+pub mod store;

@@ -1,0 +1,1 @@
+//! Bytes and connections; knows no protocol.

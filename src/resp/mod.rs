@@ -1,0 +1,1 @@
+//! The Redis protocol, pure: no sockets, no clock, no unsafe code.

@@ -1,0 +1,87 @@
+//! What a reactor does for its connections: bytes in, bytes out, time as a parameter.
+
+pub mod echo;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::mailbox::ConnId;
+use crate::output::Output;
+
+/// A protocol. It knows no sockets: a reactor hands it what arrived and sends what it answers.
+pub trait Service {
+    /// What the service remembers of one connection.
+    type Session;
+
+    /// A connection was accepted.
+    fn open(&mut self, peer: Peer) -> Self::Session;
+
+    /// Takes what it can from the front of `input` and appends the replies to `output`.
+    ///
+    /// `input` is everything that has arrived and was not yet consumed. Bytes that are left over
+    /// come again, at the front, together with those that follow.
+    fn serve(
+        &mut self,
+        session: &mut Self::Session,
+        input: &[u8],
+        output: &mut Output,
+        now: Now,
+    ) -> Served;
+
+    /// The connection is gone.
+    fn close(&mut self, session: Self::Session);
+
+    /// What a connection is told that comes when `maxclients` are connected.
+    fn refusal(&self) -> &'static [u8] {
+        b""
+    }
+
+    /// A tick is about to serve its connections; [`Service::leave`] follows when all are served.
+    fn enter(&mut self) {}
+
+    /// The tick has served its connections.
+    fn leave(&mut self) {}
+
+    /// Housekeeping between ticks, bounded in time. Returns how long it may sleep, if it has a wish.
+    fn housekeep(&mut self, _now: Now) -> Option<Duration> {
+        None
+    }
+}
+
+/// The answer of [`Service::serve`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// How many bytes of the input are done with.
+    pub consumed: usize,
+    pub next: Next,
+}
+
+/// What a connection wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// More bytes. The number, if not 0, is how many are known to be missing.
+    Read { missing: usize },
+    /// Its turn was long enough; whole requests may remain in the input.
+    Yield,
+    /// Send what was answered, then close.
+    Close,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    pub id: ConnId,
+    /// Index of the reactor that owns the connection.
+    pub reactor: usize,
+    pub fd: i32,
+    pub address: PeerAddress,
+}
+
+#[derive(Clone, Debug)]
+pub enum PeerAddress {
+    Tcp { peer: SocketAddr, local: SocketAddr },
+    Unix { path: Arc<PathBuf> },
+}
