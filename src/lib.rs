@@ -21,6 +21,7 @@ pub mod command;
 pub mod config;
 pub mod instance;
 pub mod mailbox;
+pub mod number;
 pub mod output;
 pub mod reactor;
 pub mod resp;

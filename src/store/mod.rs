@@ -1,1 +1,19 @@
-//! Keys and values.
+//! Keys and values: databases of small hash tables that all reactors share.
+//!
+//! A [`Keyspace`] is one reactor's way in. Requests read with [`Keyspace::read`] and change with
+//! [`Keyspace::write`]; before, [`Keyspace::hold`] or [`Keyspace::exclude`] settles what a request
+//! may touch. The store knows no protocol and no clock: time is told with [`Keyspace::set_now`].
+
+mod entry;
+mod expiry;
+mod gate;
+mod keyspace;
+mod scan;
+mod segment;
+mod slot;
+mod value;
+
+pub use keyspace::{Keyspace, Tally};
+pub use scan::Cursor;
+pub use slot::{Change, Expiry, Slot};
+pub use value::{New, Owned, SHARED_FROM, Text, Value};

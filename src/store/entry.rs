@@ -1,0 +1,337 @@
+//! One key with its value in one allocation.
+//!
+//! ```text
+//! header  8 bytes   kind and flags | key length | value length | last access
+//! expiry  8 bytes   only when the key expires
+//! long    8 bytes   only when the key has 255 bytes or more: its length
+//! word    8 or more only when the value is not inline text: an integer, or a handle
+//! key     its bytes
+//! text    the value's bytes, when it is text below SHARED_FROM
+//! ```
+//!
+//! A 16-byte key with an 8-byte value takes 32 bytes.
+#![allow(unsafe_code)] // a header with trailing bytes of any length cannot be written without
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::mem::{align_of, size_of};
+use std::ptr::NonNull;
+
+use bytes::Bytes;
+
+use super::value::{New, SHARED_FROM, Text, Value};
+
+/// Owns the allocation; as small as a pointer.
+pub(super) struct Entry(NonNull<Header>);
+
+// SAFETY: an Entry owns its allocation alone, and what it holds (bytes, integers, `Bytes`) is Send.
+unsafe impl Send for Entry {}
+
+#[repr(C)]
+struct Header {
+    /// A `KIND_*` number, together with the `HAS_*` bits.
+    tag: u8,
+    /// 255: the length is in the `long` word.
+    key_len: u8,
+    /// Of inline text; below `SHARED_FROM`.
+    text_len: u16,
+    /// Seconds of the access clock, see [`Entry::touch`].
+    access: u32,
+}
+
+const KIND: u8 = 0b0000_1111;
+const KIND_INTEGER: u8 = 0;
+/// Text as it was set.
+const KIND_TEXT: u8 = 1;
+/// Text that was changed in place; Redis calls such a string "raw" whatever its length.
+const KIND_RAW: u8 = 2;
+const KIND_SHARED: u8 = 3;
+const HAS_EXPIRY: u8 = 0b1000_0000;
+const HAS_LONG_KEY: u8 = 0b0100_0000;
+
+const LONG_KEY: usize = 255;
+const ALIGN: usize = align_of::<u64>();
+
+/// Where the parts of an entry stand, in bytes from its beginning.
+struct Plan {
+    word: usize,
+    key: usize,
+    size: usize,
+}
+
+impl Plan {
+    #[inline]
+    fn new(tag: u8, key_len: usize, text_len: usize) -> Self {
+        let expiry = if tag & HAS_EXPIRY != 0 { 8 } else { 0 };
+        let long = if tag & HAS_LONG_KEY != 0 { 8 } else { 0 };
+        let word = size_of::<Header>() + expiry + long;
+        let key = word
+            + match tag & KIND {
+                KIND_INTEGER => size_of::<i64>(),
+                KIND_SHARED => size_of::<Bytes>(),
+                _ => 0,
+            };
+        // Whole words: a text that grows by a few bytes still fits where it is.
+        let size = (key + key_len + text_len).next_multiple_of(ALIGN);
+        Self { word, key, size }
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::from_size_align(self.size, ALIGN).expect("keys and texts are bounded by isize")
+    }
+}
+
+impl Entry {
+    pub(super) fn new(key: &[u8], value: New<'_>, expiry: Option<u64>) -> Self {
+        let (kind, text) = match &value {
+            New::Text(text) => (KIND_TEXT, *text),
+            New::Raw(text) => (KIND_RAW, *text),
+            New::Integer(_) => (KIND_INTEGER, &b""[..]),
+            New::Shared(_) => (KIND_SHARED, &b""[..]),
+        };
+        debug_assert!(text.len() < SHARED_FROM);
+        let mut tag = kind;
+        if expiry.is_some() {
+            tag |= HAS_EXPIRY;
+        }
+        if key.len() >= LONG_KEY {
+            tag |= HAS_LONG_KEY;
+        }
+        let plan = Plan::new(tag, key.len(), text.len());
+        let layout = plan.layout();
+        // SAFETY: the layout has at least the header's size, so it is not empty.
+        let base = unsafe { alloc(layout) };
+        let Some(header) = NonNull::new(base.cast::<Header>()) else { handle_alloc_error(layout) };
+        let key_len = key.len().min(LONG_KEY) as u8;
+        // SAFETY: `plan` placed all parts inside the `layout.size()` bytes just allocated, words at
+        // multiples of eight; the sources are other memory.
+        unsafe {
+            header.write(Header { tag, key_len, text_len: text.len() as u16, access: 0 });
+            if let Some(at) = expiry {
+                base.add(size_of::<Header>()).cast::<u64>().write(at);
+            }
+            if tag & HAS_LONG_KEY != 0 {
+                base.add(plan.word - 8).cast::<u64>().write(key.len() as u64);
+            }
+            match value {
+                New::Integer(n) => base.add(plan.word).cast::<i64>().write(n),
+                New::Shared(bytes) => base.add(plan.word).cast::<Bytes>().write(bytes),
+                New::Text(_) | New::Raw(_) => {}
+            }
+            base.add(plan.key).copy_from_nonoverlapping(key.as_ptr(), key.len());
+            let end = base.add(plan.key + key.len());
+            end.copy_from_nonoverlapping(text.as_ptr(), text.len());
+        }
+        Self(header)
+    }
+
+    #[inline]
+    pub(super) fn key(&self) -> &[u8] {
+        let (plan, key_len) = self.plan();
+        // SAFETY: `new` wrote `key_len` bytes there.
+        unsafe { std::slice::from_raw_parts(self.at(plan.key), key_len) }
+    }
+
+    #[inline]
+    pub(super) fn value(&self) -> Value<'_> {
+        let (plan, key_len) = self.plan();
+        let header = self.header();
+        // SAFETY: `new` wrote what the kind says at the place the plan says.
+        unsafe {
+            match header.tag & KIND {
+                KIND_INTEGER => Value::String(Text::Integer(*self.at(plan.word).cast::<i64>())),
+                KIND_SHARED => Value::String(Text::Shared(&*self.at(plan.word).cast::<Bytes>())),
+                kind => {
+                    let text = self.at(plan.key + key_len);
+                    let text = std::slice::from_raw_parts(text, header.text_len as usize);
+                    Value::String(if kind == KIND_RAW { Text::Raw(text) } else { Text::Plain(text) })
+                }
+            }
+        }
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[inline]
+    pub(super) fn expiry(&self) -> Option<u64> {
+        if self.header().tag & HAS_EXPIRY == 0 {
+            return None;
+        }
+        // SAFETY: the flag says that `new` wrote it there.
+        Some(unsafe { *self.at(size_of::<Header>()).cast::<u64>() })
+    }
+
+    /// Notes the time of the last access, in seconds since the epoch; 32 bits of it are kept.
+    #[inline]
+    pub(super) fn touch(&mut self, seconds: u32) {
+        // SAFETY: `&mut self` is the only access to the header.
+        unsafe { self.0.as_mut().access = seconds };
+    }
+
+    #[inline]
+    pub(super) fn last_access(&self) -> u32 {
+        self.header().access
+    }
+
+    /// Bytes allocated, without what a shared value holds.
+    pub(super) fn size(&self) -> usize {
+        self.plan().0.size
+    }
+
+    /// Writes the value over the old one where it stands; gives it back if it does not fit there.
+    #[inline]
+    pub(super) fn overwrite<'v>(
+        &mut self,
+        value: New<'v>,
+        expiry: Option<u64>,
+    ) -> Result<(), New<'v>> {
+        let header = self.header();
+        let (plan, key_len) = self.plan();
+        let kind = header.tag & KIND;
+        let had_expiry = header.tag & HAS_EXPIRY != 0;
+        if had_expiry != expiry.is_some() {
+            return Err(value);
+        }
+        let (new_kind, text) = match value {
+            New::Text(text) => (KIND_TEXT, text),
+            New::Raw(text) => (KIND_RAW, text),
+            New::Integer(n) if kind == KIND_INTEGER => {
+                // SAFETY: the kind says that an i64 stands there.
+                unsafe { *self.at_mut(plan.word).cast::<i64>() = n };
+                self.put_expiry(expiry);
+                return Ok(());
+            }
+            other => return Err(other),
+        };
+        let fits = matches!(kind, KIND_TEXT | KIND_RAW)
+            && Plan::new(header.tag, key_len, text.len()).size == plan.size;
+        if !fits {
+            return Err(value);
+        }
+        // SAFETY: the new text ends within the same allocation size; `text` cannot point into
+        // this entry, which is borrowed mutably.
+        unsafe {
+            let to = self.at_mut(plan.key + key_len);
+            to.copy_from_nonoverlapping(text.as_ptr(), text.len());
+            let header = self.0.as_mut();
+            header.text_len = text.len() as u16;
+            header.tag = (header.tag & !KIND) | new_kind;
+        }
+        self.put_expiry(expiry);
+        Ok(())
+    }
+
+    /// Writes the expiry of an entry that has room for one.
+    fn put_expiry(&mut self, expiry: Option<u64>) {
+        if let Some(at) = expiry {
+            debug_assert!(self.header().tag & HAS_EXPIRY != 0);
+            // SAFETY: callers checked that the entry was laid out with an expiry.
+            unsafe { *self.at_mut(size_of::<Header>()).cast::<u64>() = at };
+        }
+    }
+
+    #[inline]
+    fn header(&self) -> &Header {
+        // SAFETY: the pointer is valid for as long as the entry lives.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The entry's plan and the length of its key.
+    #[inline]
+    fn plan(&self) -> (Plan, usize) {
+        let header = self.header();
+        let key_len = if header.tag & HAS_LONG_KEY == 0 {
+            header.key_len as usize
+        } else {
+            let expiry = if header.tag & HAS_EXPIRY != 0 { 8 } else { 0 };
+            // SAFETY: the flag says that `new` wrote the length there.
+            unsafe { *self.at(size_of::<Header>() + expiry).cast::<u64>() as usize }
+        };
+        (Plan::new(header.tag, key_len, header.text_len as usize), key_len)
+    }
+
+    #[inline]
+    fn at(&self, offset: usize) -> *const u8 {
+        // SAFETY: callers pass offsets of a plan, which lie within the allocation.
+        unsafe { self.0.as_ptr().cast::<u8>().add(offset) }
+    }
+
+    #[inline]
+    fn at_mut(&mut self, offset: usize) -> *mut u8 {
+        // SAFETY: as in `at`.
+        unsafe { self.0.as_ptr().cast::<u8>().add(offset) }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let (plan, _) = self.plan();
+        // SAFETY: nothing refers to the entry any more; the layout is the one it was made with,
+        // since overwriting keeps the size.
+        unsafe {
+            if self.header().tag & KIND == KIND_SHARED {
+                self.at_mut(plan.word).cast::<Bytes>().drop_in_place();
+            }
+            dealloc(self.0.as_ptr().cast(), plan.layout());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(entry: &Entry) -> Vec<u8> {
+        let Value::String(text) = entry.value();
+        text.to_vec()
+    }
+
+    #[test]
+    fn a_small_entry_takes_32_bytes() {
+        assert_eq!(Entry::new(b"key:000000000001", New::Text(b"12345678"), None).size(), 32);
+        assert_eq!(Entry::new(b"key:000000000001", New::Integer(12345678), None).size(), 32);
+    }
+
+    #[test]
+    fn every_part_is_read_back() {
+        for key_len in [0, 1, 16, 254, 255, 256, 70_000] {
+            let key: Vec<u8> = (0..key_len).map(|i| i as u8).collect();
+            for expiry in [None, Some(1), Some(u64::MAX)] {
+                for len in [0, 1, 7, 8, 44, SHARED_FROM - 1] {
+                    let value = vec![b'v'; len];
+                    let entry = Entry::new(&key, New::Text(&value), expiry);
+                    assert_eq!((entry.key(), entry.expiry()), (&key[..], expiry));
+                    assert_eq!(text(&entry), value);
+                }
+                let entry = Entry::new(&key, New::Integer(-42), expiry);
+                assert_eq!((entry.key(), entry.expiry()), (&key[..], expiry));
+                assert_eq!(text(&entry), b"-42");
+                let big = Bytes::from(vec![b'b'; SHARED_FROM]);
+                let entry = Entry::new(&key, New::Shared(big.clone()), expiry);
+                assert_eq!((entry.key(), entry.expiry()), (&key[..], expiry));
+                assert_eq!(text(&entry), big);
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_is_overwritten_only_where_it_fits() {
+        let mut entry = Entry::new(b"key", New::Text(b"12345"), None);
+        assert!(entry.overwrite(New::Text(b"abcd"), None).is_ok());
+        assert_eq!((entry.key(), text(&entry)), (&b"key"[..], b"abcd".to_vec()));
+        assert!(entry.overwrite(New::Text(b"123456"), None).is_err(), "one word more");
+        assert!(entry.overwrite(New::Integer(1), None).is_err(), "another kind");
+        assert!(entry.overwrite(New::Text(b"abcd"), Some(5)).is_err(), "no room for an expiry");
+        assert_eq!(text(&entry), b"abcd");
+        let mut entry = Entry::new(b"key", New::Integer(1), Some(7));
+        assert!(entry.overwrite(New::Integer(-9), Some(8)).is_ok());
+        assert_eq!((text(&entry), entry.expiry()), (b"-9".to_vec(), Some(8)));
+    }
+
+    #[test]
+    fn a_shared_value_is_let_go_with_its_entry() {
+        let big = Bytes::from(vec![0; SHARED_FROM]);
+        let entry = Entry::new(b"key", New::Shared(big.clone()), None);
+        assert!(!big.is_unique());
+        drop(entry);
+        assert!(big.is_unique());
+    }
+}

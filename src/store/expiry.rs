@@ -1,0 +1,159 @@
+//! Removing keys whose time is over although nobody asks for them.
+//!
+//! Each segment knows a bound before which nothing in it expires, so that a pass looks only into
+//! segments where something may be due, however many keys there are.
+
+use super::gate::{Place, SEGMENTS};
+use super::keyspace::{Keyspace, is_due};
+use super::slot::Change;
+
+/// Buckets that are looked at before the caller is asked whether there is time for more.
+const STEP: usize = 256;
+
+/// Where the sweep stands. It goes round all databases for ever.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sweep {
+    db: usize,
+    segment: usize,
+    position: usize,
+    rehashes: u32,
+}
+
+impl Keyspace {
+    /// Removes keys whose time is over, for as long as `may_go_on` allows. Each reactor sweeps its
+    /// own part of the segments. Returns false when it was stopped before the round was complete.
+    pub fn sweep(&mut self, mut may_go_on: impl FnMut() -> bool) -> bool {
+        let sides = self.side.sides();
+        let round = self.databases() * SEGMENTS.div_ceil(sides);
+        self.enter();
+        let mut complete = true;
+        let mut segments = 0;
+        while segments < round {
+            if self.expiring(self.sweep.db) == 0 {
+                // Nothing expires in the whole database.
+                segments += SEGMENTS.div_ceil(sides) - self.sweep.segment / sides;
+                self.next_database();
+                continue;
+            }
+            if self.sweep_step() {
+                segments += 1;
+            } else if !may_go_on() {
+                complete = false;
+                break;
+            }
+        }
+        self.leave();
+        complete
+    }
+
+    /// Sweeps a part of a segment. Returns true when the segment is done.
+    fn sweep_step(&mut self) -> bool {
+        let Sweep { db, segment, position, rehashes } = self.sweep;
+        let (now_ms, index) = (self.now_ms, self.side.index());
+        let mine = segment - segment % self.side.sides() + index;
+        if mine >= SEGMENTS {
+            self.next_database();
+            return true;
+        }
+        let mut expired = 0;
+        let next = self.side.visit(Place { db, segment: mine }, |table, counts| {
+            if table.expiring() == 0 || (position == 0 && table.soonest() >= now_ms) {
+                return None;
+            }
+            let moved = position > 0 && table.rehashes() != rehashes;
+            let from = if moved { 0 } else { position };
+            if from == 0 {
+                table.forget_soonest();
+            }
+            let end = table.buckets().min(from + STEP);
+            for position in from..end {
+                let Some(entry) = table.at(position) else { continue };
+                if is_due(entry, now_ms) {
+                    table.discard(position);
+                    counts.keys.subtract(1);
+                    counts.expiring.subtract(1);
+                    expired += 1;
+                } else if let Some(at) = entry.expiry() {
+                    table.remember_expiry(at);
+                }
+            }
+            (end < table.buckets()).then(|| (end, table.rehashes()))
+        });
+        for _ in 0..expired {
+            self.changed(Change::Expired);
+        }
+        match next {
+            Some((position, rehashes)) => {
+                self.sweep.position = position;
+                self.sweep.rehashes = rehashes;
+            }
+            None => {
+                self.sweep.position = 0;
+                self.sweep.segment += self.side.sides();
+                if self.sweep.segment >= SEGMENTS {
+                    self.next_database();
+                }
+            }
+        }
+        next.is_none()
+    }
+
+    fn next_database(&mut self) {
+        self.sweep = Sweep { db: (self.sweep.db + 1) % self.databases(), ..Sweep::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Expiry, New};
+    use super::*;
+
+    fn fill(keyspace: &mut Keyspace, db: usize, expiry: impl Fn(u64) -> Expiry) {
+        keyspace.enter();
+        keyspace.exclude();
+        for i in 0..20_000u64 {
+            let key = i.to_string();
+            keyspace.write(db, key.as_bytes(), |slot| slot.set(New::Integer(0), expiry(i)));
+        }
+        keyspace.leave();
+    }
+
+    fn always() -> impl FnMut() -> bool {
+        || true
+    }
+
+    #[test]
+    fn one_round_removes_all_that_is_due_and_nothing_else() {
+        for reactors in [1, 2, 3] {
+            let mut all = Keyspace::all(3, reactors);
+            fill(&mut all[0], 0, |i| if i % 2 == 0 { Expiry::At(1000 + i) } else { Expiry::Clear });
+            fill(&mut all[0], 2, |i| Expiry::At(1000 + i));
+            for now_ms in [900, 11_000, 50_000] {
+                for keyspace in &mut all {
+                    keyspace.now_ms = now_ms;
+                    assert!(keyspace.sweep(always()));
+                }
+                let gone = (now_ms.saturating_sub(1000)).min(20_000) as usize;
+                assert_eq!(all[0].len(0), 20_000 - gone.div_ceil(2), "at {now_ms}");
+                assert_eq!(all[0].expiring(0), 10_000 - gone.div_ceil(2));
+                assert_eq!(all[0].len(2), 20_000 - gone);
+            }
+            let expired: u64 = all.iter_mut().map(|one| one.take_tally().expired).sum();
+            assert_eq!(expired, 30_000);
+        }
+    }
+
+    #[test]
+    fn a_sweep_that_is_stopped_goes_on_where_it_was() {
+        let mut keyspace = Keyspace::all(1, 1).pop().expect("one handle was asked for");
+        fill(&mut keyspace, 0, Expiry::At);
+        // Few keys, all hashed alike, would do as well: what matters is that each call is cut short.
+        keyspace.now_ms = 30_000;
+        let mut calls = 0;
+        while !keyspace.sweep(|| false) {
+            calls += 1;
+            assert!(calls < 10_000, "it gets nowhere");
+        }
+        assert_eq!((keyspace.len(0), keyspace.expiring(0)), (0, 0));
+    }
+}

@@ -1,0 +1,307 @@
+//! One reactor's way to the keys.
+
+use ahash::RandomState;
+
+use super::entry::Entry;
+use super::expiry::Sweep;
+use super::gate::{Place, SEGMENTS, Side};
+use super::segment::Segment;
+use super::slot::{Change, Slot};
+use super::value::Value;
+use crate::clock::Now;
+
+/// A reactor's handle on the store.
+pub struct Keyspace {
+    pub(super) side: Side,
+    hasher: RandomState,
+    pub(super) now_ms: u64,
+    now_s: u32,
+    /// CLIENT NO-TOUCH: reads leave the access times as they are.
+    touch: bool,
+    tally: Tally,
+    pub(super) sweep: Sweep,
+}
+
+/// What happened since the last [`Keyspace::take_tally`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Reads of keys that were there.
+    pub hits: u64,
+    pub misses: u64,
+    /// Keys whose time was over.
+    pub expired: u64,
+    /// All changes of keys.
+    pub changes: u64,
+}
+
+impl Keyspace {
+    /// Makes a store of `databases` databases, with one handle for each of `reactors` reactors.
+    /// Handles are all there is to a store: a single one never locks, since nobody shares with it.
+    pub fn all(databases: usize, reactors: usize) -> Vec<Self> {
+        // Keyed at random, once: chosen keys cannot be made to collide.
+        let hasher = RandomState::new();
+        let open = |side| Self {
+            side,
+            hasher: hasher.clone(),
+            now_ms: 0,
+            now_s: 0,
+            touch: true,
+            tally: Tally::default(),
+            sweep: Sweep::default(),
+        };
+        Side::all(databases, reactors).into_iter().map(open).collect()
+    }
+
+    /// Tells the time; keys expire against it.
+    #[inline]
+    pub fn set_now(&mut self, now: Now) {
+        self.now_ms = now.unix_ms();
+        self.now_s = now.unix_s() as u32;
+    }
+
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// Whether reads count as accesses; they do by default.
+    #[inline]
+    pub fn set_touch(&mut self, touch: bool) {
+        self.touch = touch;
+    }
+
+    /// A batch of requests begins; see [`Keyspace::leave`].
+    pub fn enter(&mut self) {
+        self.side.enter();
+    }
+
+    /// The batch is over: exclusive requests elsewhere may run.
+    pub fn leave(&mut self) {
+        self.side.leave();
+    }
+
+    /// Settles that a request touches these keys of one database. Ends with [`Keyspace::release`].
+    #[inline]
+    pub fn hold<'k>(&mut self, db: usize, keys: impl Iterator<Item = &'k [u8]>) {
+        if self.side.is_sole() {
+            return;
+        }
+        let hasher = &self.hasher;
+        self.side.hold(keys.map(|key| place(db, hasher.hash_one(key))));
+    }
+
+    /// Settles that a request may touch any key. Ends with [`Keyspace::release`].
+    pub fn exclude(&mut self) {
+        self.side.exclude();
+    }
+
+    /// A request is done.
+    #[inline]
+    pub fn release(&mut self) {
+        self.side.release();
+    }
+
+    /// The value of a key that is there and not expired. Counts a hit or a miss.
+    #[inline]
+    pub fn read(&mut self, db: usize, key: &[u8]) -> Option<Value<'_>> {
+        let Some((place, position)) = self.find(db, key) else {
+            self.tally.misses += 1;
+            return None;
+        };
+        self.tally.hits += 1;
+        let (segment, _) = self.side.segment(place);
+        let entry = segment.at_mut(position)?;
+        if self.touch {
+            entry.touch(self.now_s);
+        }
+        Some(entry.value())
+    }
+
+    /// As [`Keyspace::read`], leaving no trace in counters or access times.
+    pub fn peek(&mut self, db: usize, key: &[u8]) -> Option<Peek<'_>> {
+        let (place, position) = self.find(db, key)?;
+        let now_s = self.now_s;
+        let (segment, _) = self.side.segment(place);
+        let slots = segment.buckets().div_ceil(segment.len().max(1));
+        let entry = segment.at(position)?;
+        Some(Peek { entry, now_s, slots })
+    }
+
+    /// Changes a key: the one way to write. `change` sees the key's slot, taken or empty.
+    #[inline]
+    pub fn write<R>(
+        &mut self,
+        db: usize,
+        key: &[u8],
+        change: impl FnOnce(&mut Slot<'_>) -> R,
+    ) -> R {
+        let hash = self.hasher.hash_one(key);
+        let place = place(db, hash);
+        let position = self.live(place, hash, key);
+        let (segment, counts) = self.side.segment(place);
+        let hasher = &self.hasher;
+        let mut slot = Slot { segment, counts, hasher, key, hash, position, change: None };
+        let outcome = change(&mut slot);
+        if slot.change.is_some()
+            && let Some(position) = slot.position
+            && let Some(entry) = slot.segment.at_mut(position)
+        {
+            entry.touch(self.now_s);
+        }
+        if let Some(change) = slot.change {
+            self.changed(change);
+        }
+        outcome
+    }
+
+    /// How many keys a database has.
+    pub fn len(&self, db: usize) -> usize {
+        self.side.counts(db).0
+    }
+
+    /// How many keys of a database have an expiry.
+    pub fn expiring(&self, db: usize) -> usize {
+        self.side.counts(db).1
+    }
+
+    /// True when no database has a key.
+    pub fn is_empty(&self) -> bool {
+        (0..self.databases()).all(|db| self.len(db) == 0)
+    }
+
+    pub fn databases(&self) -> usize {
+        self.side.databases()
+    }
+
+    /// Exchanges two databases for all clients. Needs [`Keyspace::exclude`].
+    pub fn swap(&mut self, one: usize, other: usize) {
+        self.side.swap(one, other);
+        self.changed(Change::Set);
+    }
+
+    /// Removes all keys of a database; returns how many. Needs [`Keyspace::exclude`].
+    ///
+    /// `in_background` frees the memory on another thread.
+    pub fn flush(&mut self, db: usize, in_background: bool) -> usize {
+        let removed = self.len(db);
+        let segments = self.side.take_all(db);
+        self.tally.changes += removed as u64;
+        if in_background {
+            let free = std::thread::Builder::new().name("free".into());
+            // Without a thread the memory is freed here: slower, not wrong.
+            let _ = free.spawn(move || drop(segments));
+        }
+        removed
+    }
+
+    /// Bytes of memory for the tables and entries of a database, without large shared values.
+    pub fn memory(&mut self, db: usize) -> usize {
+        if self.side.is_untouched(db) {
+            return 0;
+        }
+        let memory = |segment| self.side.visit(Place { db, segment }, |s, _| s.memory());
+        (0..SEGMENTS).map(memory).sum()
+    }
+
+    /// Hands over the counts since the last call.
+    #[inline]
+    pub fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+
+    /// Where a key stands that is there and not expired.
+    #[inline]
+    fn find(&mut self, db: usize, key: &[u8]) -> Option<(Place, usize)> {
+        let hash = self.hasher.hash_one(key);
+        let place = place(db, hash);
+        Some((place, self.live(place, hash, key)?))
+    }
+
+    /// The position of a key, which is removed first if its time is over.
+    #[inline]
+    fn live(&mut self, place: Place, hash: u64, key: &[u8]) -> Option<usize> {
+        let now_ms = self.now_ms;
+        let (segment, _) = self.side.segment(place);
+        let position = segment.position(hash, key)?;
+        if !is_due(segment.at(position)?, now_ms) {
+            return Some(position);
+        }
+        self.expire(place, position);
+        None
+    }
+
+    #[cold]
+    fn expire(&mut self, place: Place, position: usize) {
+        let (segment, counts) = self.side.segment(place);
+        segment.discard(position);
+        counts.keys.subtract(1);
+        counts.expiring.subtract(1);
+        self.changed(Change::Expired);
+    }
+
+    /// Every change of every key passes here.
+    #[inline]
+    pub(super) fn changed(&mut self, change: Change) {
+        self.tally.changes += 1;
+        self.tally.expired += u64::from(change == Change::Expired);
+    }
+}
+
+/// A key seen without touching it.
+pub struct Peek<'a> {
+    entry: &'a Entry,
+    now_s: u32,
+    slots: usize,
+}
+
+impl<'a> Peek<'a> {
+    pub fn value(&self) -> Value<'a> {
+        self.entry.value()
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn expiry(&self) -> Option<u64> {
+        self.entry.expiry()
+    }
+
+    /// Seconds since the last access.
+    pub fn idle_s(&self) -> u32 {
+        self.now_s.saturating_sub(self.entry.last_access())
+    }
+
+    /// Bytes of memory that this key takes: entry, its share of the table, and large value.
+    pub fn memory(&self) -> usize {
+        let shared = match self.value() {
+            Value::String(super::Text::Shared(bytes)) => bytes.len(),
+            Value::String(_) => 0,
+        };
+        let slot = size_of::<Entry>() + 1; // a pointer and a control byte
+        self.entry.size() + shared + self.slots * slot
+    }
+}
+
+/// A key may still be read in the millisecond in which it expires, as in Redis.
+#[inline]
+pub(super) fn is_due(entry: &Entry, now_ms: u64) -> bool {
+    entry.expiry().is_some_and(|at| now_ms > at)
+}
+
+/// The segment for a hash. hashbrown uses the lowest bits and the highest seven; these are between.
+#[inline]
+fn place(db: usize, hash: u64) -> Place {
+    Place { db, segment: (hash >> 40) as usize % SEGMENTS }
+}
+
+impl Segment {
+    /// Calls `see` for the live entries at `from..to`.
+    pub(super) fn look_through(
+        &self,
+        from: usize,
+        to: usize,
+        now_ms: u64,
+        see: &mut impl FnMut(&[u8], Value<'_>),
+    ) -> usize {
+        let entries = (from..to).filter_map(|position| self.at(position));
+        let live = entries.filter(|entry| !is_due(entry, now_ms));
+        live.map(|entry| see(entry.key(), entry.value())).count()
+    }
+}

@@ -1,0 +1,147 @@
+//! A small hash table: the unit of locking, growing, scanning and expiry.
+
+use ahash::RandomState;
+use hashbrown::HashTable;
+
+use super::entry::Entry;
+use super::value::{New, Owned};
+
+#[derive(Default)]
+pub(super) struct Segment {
+    table: HashTable<Entry>,
+    /// Allocated by the entries, without what shared values hold.
+    bytes: usize,
+    /// How many entries have an expiry.
+    expiring: u32,
+    /// Goes up when entries change their places; scan cursors carry it.
+    rehashes: u32,
+    /// No entry expires before this, in milliseconds since the epoch.
+    soonest: u64,
+}
+
+impl Segment {
+    /// Where the key stands, for as long as nothing is inserted.
+    #[inline]
+    pub(super) fn position(&self, hash: u64, key: &[u8]) -> Option<usize> {
+        self.table.find_bucket_index(hash, |entry| entry.key() == key)
+    }
+
+    #[inline]
+    pub(super) fn at(&self, position: usize) -> Option<&Entry> {
+        self.table.get_bucket(position)
+    }
+
+    #[inline]
+    pub(super) fn at_mut(&mut self, position: usize) -> Option<&mut Entry> {
+        self.table.get_bucket_mut(position)
+    }
+
+    /// Inserts a key that is not there; returns its position.
+    pub(super) fn insert(
+        &mut self,
+        hasher: &RandomState,
+        hash: u64,
+        key: &[u8],
+        value: New<'_>,
+        expiry: Option<u64>,
+    ) -> usize {
+        if self.table.len() == self.table.capacity() {
+            self.rehashes = self.rehashes.wrapping_add(1);
+        }
+        let entry = Entry::new(key, value, expiry);
+        self.count_in(&entry);
+        self.table.insert_unique(hash, entry, |entry| hasher.hash_one(entry.key())).bucket_index()
+    }
+
+    /// Gives the entry at `position` another value and expiry, where it stands if it fits there.
+    pub(super) fn replace(&mut self, position: usize, value: New<'_>, expiry: Option<u64>) {
+        let Some(entry) = self.table.get_bucket_mut(position) else { return };
+        let value = match entry.overwrite(value, expiry) {
+            Ok(()) => {
+                if let Some(at) = expiry {
+                    self.soonest = self.soonest.min(at);
+                }
+                return;
+            }
+            Err(value) => value,
+        };
+        let fresh = Entry::new(entry.key(), value, expiry);
+        self.exchange(position, fresh);
+    }
+
+    /// Gives the entry at `position` another expiry, or none.
+    pub(super) fn set_expiry(&mut self, position: usize, expiry: Option<u64>) {
+        let Some(entry) = self.table.get_bucket(position) else { return };
+        let fresh = Entry::new(entry.key(), New::from(entry.value()), expiry);
+        self.exchange(position, fresh);
+    }
+
+    fn exchange(&mut self, position: usize, fresh: Entry) {
+        self.count_in(&fresh);
+        let Some(entry) = self.table.get_bucket_mut(position) else { return };
+        let old = std::mem::replace(entry, fresh);
+        self.count_out(&old);
+    }
+
+    /// Takes the entry at `position` out.
+    pub(super) fn remove(&mut self, position: usize) -> Option<(Owned, Option<u64>)> {
+        let (entry, _) = self.table.get_bucket_entry(position).ok()?.remove();
+        self.count_out(&entry);
+        Some((Owned::from(entry.value()), entry.expiry()))
+    }
+
+    /// Drops the entry at `position`.
+    pub(super) fn discard(&mut self, position: usize) {
+        let Ok(entry) = self.table.get_bucket_entry(position) else { return };
+        let (entry, _) = entry.remove();
+        self.count_out(&entry);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(super) fn buckets(&self) -> usize {
+        self.table.num_buckets()
+    }
+
+    pub(super) fn expiring(&self) -> u32 {
+        self.expiring
+    }
+
+    pub(super) fn rehashes(&self) -> u32 {
+        self.rehashes
+    }
+
+    pub(super) fn soonest(&self) -> u64 {
+        self.soonest
+    }
+
+    /// Forgets the bound, for a pass over all entries that finds it anew.
+    pub(super) fn forget_soonest(&mut self) {
+        self.soonest = u64::MAX;
+    }
+
+    pub(super) fn remember_expiry(&mut self, at: u64) {
+        self.soonest = self.soonest.min(at);
+    }
+
+    /// Bytes of memory: table and entries, without what shared values hold.
+    pub(super) fn memory(&self) -> usize {
+        self.table.allocation_size() + self.bytes
+    }
+
+    fn count_in(&mut self, entry: &Entry) {
+        self.bytes += entry.size();
+        if let Some(at) = entry.expiry() {
+            // A segment in which nothing expires has no bound yet.
+            self.soonest = if self.expiring == 0 { at } else { self.soonest.min(at) };
+            self.expiring += 1;
+        }
+    }
+
+    fn count_out(&mut self, entry: &Entry) {
+        self.bytes -= entry.size();
+        self.expiring -= u32::from(entry.expiry().is_some());
+    }
+}

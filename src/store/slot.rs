@@ -1,0 +1,116 @@
+//! The place of one key: what a command changes.
+
+use ahash::RandomState;
+
+use super::gate::Counts;
+use super::segment::Segment;
+use super::value::{New, Owned, Value};
+
+/// What became of a key. Whatever must know of changes learns it in [`super::Keyspace`]'s one
+/// place where all of them pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It has a new value, or is new.
+    Set,
+    Removed,
+    /// Only its expiry changed.
+    Expiry,
+    /// Its time was over.
+    Expired,
+}
+
+/// What a new value does to the expiry of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    Keep,
+    Clear,
+    /// Milliseconds since the Unix epoch.
+    At(u64),
+}
+
+/// The place of one key, taken or empty.
+pub struct Slot<'a> {
+    pub(super) segment: &'a mut Segment,
+    pub(super) counts: &'a Counts,
+    pub(super) hasher: &'a RandomState,
+    pub(super) key: &'a [u8],
+    pub(super) hash: u64,
+    pub(super) position: Option<usize>,
+    pub(super) change: Option<Change>,
+}
+
+impl Slot<'_> {
+    #[inline]
+    pub fn value(&self) -> Option<Value<'_>> {
+        Some(self.segment.at(self.position?)?.value())
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[inline]
+    pub fn expiry(&self) -> Option<u64> {
+        self.segment.at(self.position?)?.expiry()
+    }
+
+    pub fn is_vacant(&self) -> bool {
+        self.position.is_none()
+    }
+
+    /// Gives the key a value, whether it has one or not.
+    #[inline]
+    pub fn set(&mut self, value: New<'_>, expiry: Expiry) {
+        let old_expiry = self.expiry();
+        let expiry = match expiry {
+            Expiry::Keep => old_expiry,
+            Expiry::Clear => None,
+            Expiry::At(at) => Some(at),
+        };
+        match self.position {
+            Some(position) => self.segment.replace(position, value, expiry),
+            None => {
+                let at = self.segment.insert(self.hasher, self.hash, self.key, value, expiry);
+                self.position = Some(at);
+                self.counts.keys.add(1);
+            }
+        }
+        self.count_expiry(old_expiry.is_some(), expiry.is_some());
+        self.change = Some(Change::Set);
+    }
+
+    /// Sets or clears the expiry of a key that is there; of one that is not, nothing.
+    pub fn set_expiry(&mut self, expiry: Option<u64>) {
+        let Some(position) = self.position else { return };
+        let old_expiry = self.expiry();
+        self.segment.set_expiry(position, expiry);
+        self.count_expiry(old_expiry.is_some(), expiry.is_some());
+        self.change = Some(Change::Expiry);
+    }
+
+    /// Removes the key. False if it was not there.
+    pub fn remove(&mut self) -> bool {
+        let Some(position) = self.position.take() else { return false };
+        let had_expiry = self.segment.at(position).is_some_and(|entry| entry.expiry().is_some());
+        self.segment.discard(position);
+        self.counts.keys.subtract(1);
+        self.count_expiry(had_expiry, false);
+        self.change = Some(Change::Removed);
+        true
+    }
+
+    /// Removes the key and hands over its value and expiry.
+    pub fn take(&mut self) -> Option<(Owned, Option<u64>)> {
+        let (value, expiry) = self.segment.remove(self.position.take()?)?;
+        self.counts.keys.subtract(1);
+        self.count_expiry(expiry.is_some(), false);
+        self.change = Some(Change::Removed);
+        Some((value, expiry))
+    }
+
+    #[inline]
+    fn count_expiry(&self, before: bool, after: bool) {
+        match (before, after) {
+            (false, true) => self.counts.expiring.add(1),
+            (true, false) => self.counts.expiring.subtract(1),
+            _ => {}
+        }
+    }
+}
