@@ -1,1 +1,290 @@
-//! Directives: one table for flags, CONFIG GET and CONFIG SET.
+//! What the operator decides: one table of directives, from which come the flags of the command
+//! line, their help and defaults, and CONFIG GET and SET.
+
+pub mod command_line;
+mod directive;
+mod directives;
+mod live;
+mod parse;
+mod values;
+
+use std::fmt;
+use std::ops::Deref;
+
+use parking_lot::Mutex;
+
+pub use directive::Directive;
+pub use directives::DIRECTIVES;
+pub use live::{Live, Number};
+pub use parse::ValueError;
+pub use values::{BackendChoice, BindAddress, LogLevel, Mode, Values};
+
+use directive::Set;
+
+/// The values of all directives, shared by the reactors of one server.
+///
+/// Its fields are those of [`Values`]: `config.port`, `config.maxclients.get()`. A value that may
+/// change while the server runs is a [`Number`] or [`Live`]; the others are plain and stay as they
+/// were at the start.
+#[derive(Debug)]
+pub struct Config {
+    values: Values,
+    /// Held while values change, so that each CONFIG SET is all or nothing for the next one.
+    change: Mutex<()>,
+}
+
+impl Default for Config {
+    /// Every directive at its default.
+    fn default() -> Self {
+        let mut config = Self { values: Values::default(), change: Mutex::new(()) };
+        for directive in DIRECTIVES {
+            config.start(directive, directive.default).expect("a test sets every default");
+        }
+        config
+    }
+}
+
+impl Deref for Config {
+    type Target = Values;
+
+    fn deref(&self) -> &Values {
+        &self.values
+    }
+}
+
+impl Config {
+    /// Sets a directive before the server starts; here none is immutable.
+    pub fn start(&mut self, directive: &Directive, text: &str) -> Result<(), ValueError> {
+        match directive.set {
+            Set::AtStart(set) => set(&mut self.values, text),
+            Set::Live(set) => set(&self.values, text),
+        }
+    }
+
+    /// Changes directives while the server runs: all of them, or none if one is refused.
+    /// This is CONFIG SET.
+    pub fn set_many<'a>(
+        &self,
+        pairs: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<(), SetError> {
+        let changes = changes(pairs)?;
+        let _changing = self.change.lock();
+        let before: Vec<String> =
+            changes.iter().map(|change| change.directive.value(self)).collect();
+        for (position, change) in changes.iter().enumerate() {
+            if let Err(why) = change.apply(self) {
+                for (undo, text) in changes[..position].iter().zip(&before) {
+                    (undo.set)(&self.values, text).expect("a test reads and sets every value");
+                }
+                return Err(SetError::Value { name: change.asked.clone(), why });
+            }
+        }
+        // The one value that the process keeps, not the server.
+        log::set_max_level(self.loglevel.get().filter());
+        Ok(())
+    }
+
+    /// Name and value of each directive whose name `matches` accepts. This is CONFIG GET.
+    pub fn matching(
+        &self,
+        matches: impl Fn(&str) -> bool,
+    ) -> impl Iterator<Item = (&'static str, String)> {
+        DIRECTIVES
+            .iter()
+            .filter(move |directive| matches(directive.name))
+            .map(|directive| (directive.name, directive.value(self)))
+    }
+}
+
+/// One pair of CONFIG SET, of a directive that may change.
+struct Change<'a> {
+    directive: &'static Directive,
+    set: fn(&Values, &str) -> Result<(), ValueError>,
+    /// The name as the client wrote it.
+    asked: String,
+    value: &'a [u8],
+}
+
+impl Change<'_> {
+    fn apply(&self, config: &Config) -> Result<(), ValueError> {
+        let text = str::from_utf8(self.value).map_err(|_| ValueError::NotText)?;
+        (self.set)(&config.values, text)
+    }
+}
+
+/// Finds the directives of all pairs, before any of them changes.
+fn changes<'a>(
+    pairs: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+) -> Result<Vec<Change<'a>>, SetError> {
+    let mut changes: Vec<Change<'a>> = Vec::new();
+    for (name, value) in pairs {
+        let asked = String::from_utf8_lossy(name).into_owned();
+        let Some(directive) = Directive::find(&asked) else {
+            return Err(SetError::Unknown { name: asked });
+        };
+        let Set::Live(set) = directive.set else {
+            return Err(SetError::Immutable { name: asked });
+        };
+        if changes.iter().any(|change| change.directive.name == directive.name) {
+            return Err(SetError::Duplicate { name: asked });
+        }
+        changes.push(Change { directive, set, asked, value });
+    }
+    Ok(changes)
+}
+
+/// Why CONFIG SET changed nothing. Its text is that of Redis 7.0, after `ERR `.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SetError {
+    Unknown { name: String },
+    Immutable { name: String },
+    Duplicate { name: String },
+    Value { name: String, why: ValueError },
+}
+
+impl fmt::Display for SetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, why): (_, &dyn fmt::Display) = match self {
+            Self::Unknown { name } => {
+                let text = "Unknown option or number of arguments for CONFIG SET";
+                return write!(f, "{text} - '{name}'");
+            }
+            Self::Immutable { name } => (name, &"can't set immutable config"),
+            Self::Duplicate { name } => (name, &"duplicate parameter"),
+            Self::Value { name, why } => (name, why),
+        };
+        write!(f, "CONFIG SET failed (possibly related to argument '{name}') - {why}")
+    }
+}
+
+impl std::error::Error for SetError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(config: &Config, pairs: &[(&str, &str)]) -> Result<(), String> {
+        let pairs = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        config.set_many(pairs).map_err(|error| error.to_string())
+    }
+
+    fn get(config: &Config, name: &str) -> String {
+        Directive::find(name).unwrap().value(config)
+    }
+
+    #[test]
+    fn every_value_can_be_set_to_itself() {
+        let mut config = Config::default();
+        for directive in DIRECTIVES {
+            let before = directive.value(&config);
+            assert_eq!(config.start(directive, &before), Ok(()), "{}", directive.name);
+            assert_eq!(directive.value(&config), before, "{}", directive.name);
+        }
+    }
+
+    /// Another value for each directive that has more than one, so that a block which reads or
+    /// writes its neighbour's field does not pass.
+    #[test]
+    fn every_value_reads_back_as_it_was_set() {
+        let others = [
+            ("bind", "* -::* 10.0.0.1"),
+            ("port", "7000"),
+            ("unixsocket", "/run/torc.sock"),
+            ("unixsocketperm", "770"),
+            ("tcp-backlog", "128"),
+            ("tcp-keepalive", "60"),
+            ("maxclients", "77"),
+            ("mode", "echo"),
+            ("backend", "epoll"),
+            ("threads", "3"),
+            ("busy-poll", "50"),
+            ("databases", "4"),
+            ("hz", "100"),
+            ("proto-max-bulk-len", "2097152"),
+            ("requirepass", "open sesame"),
+            ("save", ""),
+            ("appendonly", "no"),
+            ("loglevel", "warning"),
+        ];
+        let mut config = Config::default();
+        for (name, text) in others {
+            config.start(Directive::find(name).unwrap(), text).unwrap();
+        }
+        let read: Vec<_> = config.matching(|_| true).collect();
+        assert_eq!(read, others.map(|(name, text)| (name, text.to_owned())));
+    }
+
+    #[test]
+    fn matching_lists_the_names_it_is_asked_for() {
+        let config = Config::default();
+        let found: Vec<_> = config.matching(|name| name.starts_with("tcp-")).collect();
+        let expected = [("tcp-backlog", "511".to_owned()), ("tcp-keepalive", "300".to_owned())];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn one_refused_value_undoes_the_whole_change() {
+        let config = Config::default();
+        let pairs = [("maxclients", "100"), ("requirepass", "secret"), ("hz", "abc")];
+        assert_eq!(
+            set(&config, &pairs).unwrap_err(),
+            "CONFIG SET failed (possibly related to argument 'hz') - \
+             argument couldn't be parsed into an integer"
+        );
+        assert_eq!((config.maxclients.get(), config.requirepass.get().as_str()), (10_000, ""));
+        assert_eq!(set(&config, &pairs[..2]), Ok(()));
+        assert_eq!((config.maxclients.get(), config.requirepass.get().as_str()), (100, "secret"));
+    }
+
+    /// Replies of redis-server 7.0.15.
+    #[test]
+    fn refusals_read_as_those_of_redis() {
+        let config = Config::default();
+        let cases = [
+            ("databases", "4", "can't set immutable config"),
+            ("DATABASES", "4", "can't set immutable config"),
+            ("maxclients", "0", "argument must be between 1 and 4294967295 inclusive"),
+            ("maxclients", "10k", "argument couldn't be parsed into an integer"),
+            ("save", "x", "Invalid save parameters"),
+            ("appendonly", "maybe", "argument must be 'yes' or 'no'"),
+            ("proto-max-bulk-len", "1mbb", "argument must be a memory value"),
+            (
+                "proto-max-bulk-len",
+                "1k",
+                "argument must be between 1048576 and 9223372036854775807 inclusive",
+            ),
+        ];
+        for (name, value, why) in cases {
+            let expected =
+                format!("CONFIG SET failed (possibly related to argument '{name}') - {why}");
+            assert_eq!(set(&config, &[(name, value)]), Err(expected));
+        }
+        assert_eq!(
+            set(&config, &[("maxclients", "x"), ("MaxClients", "5")]).unwrap_err(),
+            "CONFIG SET failed (possibly related to argument 'MaxClients') - duplicate parameter"
+        );
+        assert_eq!(
+            set(&config, &[("maxclients", "5"), ("nosuch", "1")]).unwrap_err(),
+            "Unknown option or number of arguments for CONFIG SET - 'nosuch'"
+        );
+        assert_eq!(get(&config, "maxclients"), "10000");
+    }
+
+    #[test]
+    fn persistence_cannot_be_turned_on() {
+        let config = Config::default();
+        let error = set(&config, &[("appendonly", "yes")]).unwrap_err();
+        assert!(error.ends_with("- nothing is kept on disk: it can only be 'no'"), "{error}");
+        assert_eq!(set(&config, &[("appendonly", "no"), ("save", "")]), Ok(()));
+    }
+
+    #[test]
+    fn a_value_that_is_not_text_is_refused() {
+        let config = Config::default();
+        let error = config.set_many([(&b"requirepass"[..], &b"\xff"[..])]).unwrap_err();
+        assert_eq!(
+            error,
+            SetError::Value { name: "requirepass".to_owned(), why: ValueError::NotText }
+        );
+    }
+}

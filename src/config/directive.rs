@@ -1,0 +1,50 @@
+//! What a directive is.
+
+use super::parse::ValueError;
+use super::values::Values;
+use super::{Config, DIRECTIVES};
+
+/// A setting of the server: flag, line of help, default, and how CONFIG GET and SET reach it.
+#[derive(Debug)]
+pub struct Directive {
+    /// In lower case; redis.conf's name where the meaning is the same.
+    pub name: &'static str,
+    /// Another name that the command line takes.
+    pub alias: Option<&'static str>,
+    /// The heading in `--help`.
+    pub group: &'static str,
+    /// What stands for the value in `--help`: `bytes`, `yes|no`.
+    pub value_name: &'static str,
+    /// As the operator would write it.
+    pub default: &'static str,
+    /// One line.
+    pub help: &'static str,
+    pub(super) get: fn(&Values) -> String,
+    pub(super) set: Set,
+}
+
+/// How a value changes, and with that when it may.
+#[derive(Debug)]
+pub(super) enum Set {
+    /// Before the server runs.
+    AtStart(fn(&mut Values, &str) -> Result<(), ValueError>),
+    /// At any time.
+    Live(fn(&Values, &str) -> Result<(), ValueError>),
+}
+
+impl Directive {
+    /// The directive of that name, in any case.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        DIRECTIVES.iter().find(|directive| directive.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Its value in `config`, as text that sets it again.
+    pub fn value(&self, config: &Config) -> String {
+        (self.get)(config)
+    }
+
+    /// True if CONFIG SET may change it.
+    pub fn is_live(&self) -> bool {
+        matches!(self.set, Set::Live(_))
+    }
+}

@@ -1,0 +1,300 @@
+//! The table of directives. A new one is a block here and a field of [`Values`](super::Values).
+
+use super::directive::{Directive, Set};
+use super::parse::{
+    ValueError, addresses, choice, choice_name, integer, memory, no_save_points, permissions,
+    yes_or_no,
+};
+
+const NETWORK: &str = "Network";
+const THREADS: &str = "Threads";
+const KEYS: &str = "Keys and values";
+const SECURITY: &str = "Security";
+const PERSISTENCE: &str = "Persistence";
+const LOG: &str = "Log";
+
+/// All directives, those of a group together.
+pub static DIRECTIVES: &[Directive] = &[
+    Directive {
+        name: "bind",
+        alias: None,
+        group: NETWORK,
+        value_name: "address ...",
+        default: "127.0.0.1 -::1",
+        help: "Addresses to listen on; '*' and '::*' are all, a leading '-' makes one optional",
+        get: |values| {
+            let texts: Vec<&str> = values.bind.iter().map(|bind| bind.text.as_str()).collect();
+            texts.join(" ")
+        },
+        set: Set::AtStart(|values, text| {
+            values.bind = addresses(text)?;
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "port",
+        alias: None,
+        group: NETWORK,
+        value_name: "number",
+        default: "6379",
+        help: "TCP port; 0 takes any free one and logs it",
+        get: |values| values.port.to_string(),
+        set: Set::AtStart(|values, text| {
+            values.port = integer(text, 0..=u64::from(u16::MAX))? as u16;
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "unixsocket",
+        alias: None,
+        group: NETWORK,
+        value_name: "path",
+        default: "",
+        help: "Unix socket to listen on as well; none if empty",
+        get: |values| {
+            let path = values.unixsocket.as_deref();
+            path.map_or_else(String::new, |path| path.to_string_lossy().into_owned())
+        },
+        set: Set::AtStart(|values, text| {
+            values.unixsocket = (!text.is_empty()).then(|| text.into());
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "unixsocketperm",
+        alias: None,
+        group: NETWORK,
+        value_name: "octal",
+        default: "0",
+        help: "Permissions of the unix socket; 0 leaves them to the umask",
+        get: |values| format!("{:o}", values.unixsocketperm),
+        set: Set::AtStart(|values, text| {
+            values.unixsocketperm = permissions(text)?;
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "tcp-backlog",
+        alias: None,
+        group: NETWORK,
+        value_name: "number",
+        default: "511",
+        help: "Connections that may wait to be accepted; the kernel's somaxconn limits it too",
+        get: |values| values.tcp_backlog.to_string(),
+        set: Set::AtStart(|values, text| {
+            values.tcp_backlog = integer(text, 0..=i32::MAX as u64)? as u32;
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "tcp-keepalive",
+        alias: None,
+        group: NETWORK,
+        value_name: "seconds",
+        default: "300",
+        help: "Silence after which the kernel asks a client if it is still there; 0 never asks",
+        get: |values| values.tcp_keepalive.get().to_string(),
+        set: Set::Live(|values, text| {
+            // More is EINVAL: MAX_TCP_KEEPIDLE of the kernel.
+            values.tcp_keepalive.set(integer(text, 0..=32_767)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "maxclients",
+        alias: None,
+        group: NETWORK,
+        value_name: "number",
+        default: "10000",
+        help: "Clients connected at the same time; those beyond it are refused",
+        get: |values| values.maxclients.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.maxclients.set(integer(text, 1..=u64::from(u32::MAX))?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "mode",
+        alias: None,
+        group: THREADS,
+        value_name: "kv|echo",
+        default: "kv",
+        help: "Serve keys and values, or send back what arrives to see how fast that can be",
+        get: |values| choice_name(values.mode),
+        set: Set::AtStart(|values, text| {
+            values.mode = choice(text)?;
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "backend",
+        alias: None,
+        group: THREADS,
+        value_name: "auto|io_uring|epoll",
+        default: "auto",
+        help: "How to reach the kernel; 'auto' is io_uring where allowed, else epoll",
+        get: |values| choice_name(values.backend),
+        set: Set::AtStart(|values, text| {
+            values.backend = choice(text)?;
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "threads",
+        alias: None,
+        group: THREADS,
+        value_name: "number|auto",
+        default: "auto",
+        help: "Reactor threads; 'auto' or 0 is one for each core this process may use",
+        get: |values| match values.threads {
+            0 => "auto".to_owned(),
+            threads => threads.to_string(),
+        },
+        set: Set::AtStart(|values, text| {
+            let is_auto = text.eq_ignore_ascii_case("auto");
+            values.threads = if is_auto { 0 } else { integer(text, 0..=1024)? as usize };
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "busy-poll",
+        alias: None,
+        group: THREADS,
+        value_name: "microseconds",
+        default: "0",
+        help: "Keep polling this long after the last activity before sleeping",
+        get: |values| values.busy_poll.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.busy_poll.set(integer(text, 0..=1_000_000)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "databases",
+        alias: None,
+        group: KEYS,
+        value_name: "number",
+        default: "16",
+        help: "Databases that SELECT can choose from",
+        get: |values| values.databases.to_string(),
+        set: Set::AtStart(|values, text| {
+            values.databases = integer(text, 1..=16_384)? as usize;
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "hz",
+        alias: None,
+        group: KEYS,
+        value_name: "number",
+        default: "10",
+        help: "How often a second expired keys are looked for, 1 to 500",
+        get: |values| values.hz.get().to_string(),
+        set: Set::Live(|values, text| {
+            // Redis takes any number here and brings it into its range without a word.
+            values.hz.set(integer(text, 0..=i32::MAX as u64)?.clamp(1, 500));
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "proto-max-bulk-len",
+        alias: None,
+        group: KEYS,
+        value_name: "bytes",
+        default: "512mb",
+        help: "Longest key or value; at least 1mb",
+        get: |values| values.proto_max_bulk_len.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.proto_max_bulk_len.set(memory(text, 1 << 20..=i64::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "requirepass",
+        alias: None,
+        group: SECURITY,
+        value_name: "password",
+        default: "",
+        help: "Password that clients must give with AUTH or HELLO; none if empty",
+        get: |values| values.requirepass.get(),
+        set: Set::Live(|values, text| {
+            values.requirepass.set(text.to_owned());
+            Ok(())
+        }),
+    },
+    // Tools read the next two to learn that there is no persistence, and turn it off to be sure.
+    Directive {
+        name: "save",
+        alias: None,
+        group: PERSISTENCE,
+        value_name: "''",
+        default: "",
+        help: "When to write snapshots: only '', never",
+        get: |_| String::new(),
+        set: Set::Live(|_, text| no_save_points(text)),
+    },
+    Directive {
+        name: "appendonly",
+        alias: None,
+        group: PERSISTENCE,
+        value_name: "no",
+        default: "no",
+        help: "Whether to log each change to disk: only 'no'",
+        get: |_| "no".to_owned(),
+        set: Set::Live(|_, text| match yes_or_no(text)? {
+            true => Err(ValueError::NothingOnDisk { only: "no" }),
+            false => Ok(()),
+        }),
+    },
+    Directive {
+        name: "loglevel",
+        alias: Some("log-level"),
+        group: LOG,
+        value_name: "level",
+        default: "notice",
+        help: "What is logged: debug, verbose, notice, warning or nothing",
+        get: |values| choice_name(values.loglevel.get()),
+        set: Set::Live(|values, text| {
+            values.loglevel.set(choice(text)?);
+            Ok(())
+        }),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_lower_case() {
+        let mut names: Vec<&str> = DIRECTIVES
+            .iter()
+            .flat_map(|directive| [Some(directive.name), directive.alias])
+            .flatten()
+            .collect();
+        assert!(names.iter().all(|name| *name == name.to_ascii_lowercase()));
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn each_is_explained_in_one_line() {
+        for directive in DIRECTIVES {
+            let help = directive.help;
+            assert!(!help.is_empty() && help.len() <= 90, "{}", directive.name);
+            assert!(!help.contains('\n') && !help.ends_with('.'), "{}", directive.name);
+        }
+    }
+
+    #[test]
+    fn those_of_a_group_stand_together() {
+        let mut groups: Vec<&str> = DIRECTIVES.iter().map(|directive| directive.group).collect();
+        groups.dedup();
+        let count = groups.len();
+        groups.sort_unstable();
+        groups.dedup();
+        assert_eq!(groups.len(), count);
+    }
+}

@@ -1,0 +1,246 @@
+//! Values from text, by the rules of redis.conf and with the errors of Redis 7.0.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
+
+use super::values::BindAddress;
+
+/// Why a text is no value of its directive.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ValueError {
+    NotInteger,
+    NotOctal,
+    NotMemory,
+    NotYesOrNo,
+    OutOfRange {
+        min: u64,
+        max: u64,
+    },
+    /// Like `OutOfRange`, for a number that is written in octal.
+    AboveOctal {
+        max: u32,
+    },
+    NotOneOf {
+        names: Vec<&'static str>,
+    },
+    NotAddress {
+        text: String,
+    },
+    NotSavePoints,
+    /// It would ask for persistence; only this value does not.
+    NothingOnDisk {
+        only: &'static str,
+    },
+    NotText,
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotInteger => f.write_str("argument couldn't be parsed into an integer"),
+            Self::NotOctal => f.write_str("argument couldn't be parsed as an octal number"),
+            Self::NotMemory => f.write_str("argument must be a memory value"),
+            Self::NotYesOrNo => f.write_str("argument must be 'yes' or 'no'"),
+            Self::OutOfRange { min, max } => {
+                write!(f, "argument must be between {min} and {max} inclusive")
+            }
+            Self::AboveOctal { max } => {
+                write!(f, "argument must be between 0 and {max:o} inclusive")
+            }
+            Self::NotOneOf { names } => {
+                write!(f, "argument(s) must be one of the following: {}", names.join(", "))
+            }
+            Self::NotAddress { text } => write!(f, "'{text}' is not an IP address"),
+            Self::NotSavePoints => f.write_str("Invalid save parameters"),
+            Self::NothingOnDisk { only } => {
+                write!(f, "nothing is kept on disk: it can only be '{only}'")
+            }
+            Self::NotText => f.write_str("argument must be UTF-8 text"),
+        }
+    }
+}
+
+impl std::error::Error for ValueError {}
+
+/// A value that is one of a few words.
+pub(super) trait Choice: Copy + PartialEq + 'static {
+    /// All of them, each with its name in lower case.
+    const NAMES: &'static [(&'static str, Self)];
+}
+
+/// The value of that name, in any case.
+pub(super) fn choice<T: Choice>(text: &str) -> Result<T, ValueError> {
+    let found = T::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    found.map(|(_, value)| *value).ok_or_else(|| ValueError::NotOneOf {
+        names: T::NAMES.iter().map(|(name, _)| *name).collect(),
+    })
+}
+
+/// The name of a value.
+pub(super) fn choice_name<T: Choice>(value: T) -> String {
+    let found = T::NAMES.iter().find(|(_, other)| *other == value);
+    found.map_or_else(String::new, |(name, _)| (*name).to_owned())
+}
+
+/// A decimal number without sign, spaces or leading zeros.
+pub(super) fn integer(text: &str, range: RangeInclusive<u64>) -> Result<u64, ValueError> {
+    let value: i64 = text.parse().map_err(|_| ValueError::NotInteger)?;
+    if value.to_string() != text {
+        return Err(ValueError::NotInteger);
+    }
+    // A negative number is an integer, but below every range.
+    u64::try_from(value).ok().filter(|value| range.contains(value)).ok_or_else(|| outside(range))
+}
+
+/// Permission bits in octal.
+pub(super) fn permissions(text: &str) -> Result<u32, ValueError> {
+    const MAX: u32 = 0o777;
+    match u32::from_str_radix(text, 8) {
+        Ok(bits) if bits <= MAX => Ok(bits),
+        Ok(_) => Err(ValueError::AboveOctal { max: MAX }),
+        Err(_) => Err(ValueError::NotOctal),
+    }
+}
+
+/// A number of bytes: `100`, `100b`, `1k` (1000), `1kb` (1024), and so on with m and g.
+pub(super) fn memory(text: &str, range: RangeInclusive<u64>) -> Result<u64, ValueError> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return Err(ValueError::NotMemory),
+    };
+    // A unit alone counts as 0, as in Redis; too many digits are out of range, not wrapped.
+    let number = match number {
+        "" => 0,
+        digits => digits.parse().unwrap_or(u64::MAX),
+    };
+    let bytes = number.saturating_mul(unit);
+    if range.contains(&bytes) { Ok(bytes) } else { Err(outside(range)) }
+}
+
+pub(super) fn yes_or_no(text: &str) -> Result<bool, ValueError> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err(ValueError::NotYesOrNo),
+    }
+}
+
+/// Addresses with spaces between them. `*` and `::*` stand for all of IPv4 and IPv6; a `-` in
+/// front makes an address optional.
+pub(super) fn addresses(text: &str) -> Result<Vec<BindAddress>, ValueError> {
+    text.split_ascii_whitespace().map(address).collect()
+}
+
+fn address(text: &str) -> Result<BindAddress, ValueError> {
+    let bare = text.strip_prefix('-').unwrap_or(text);
+    let ip = match bare {
+        "*" => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        "::*" => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        bare => bare.parse().map_err(|_| ValueError::NotAddress { text: bare.to_owned() })?,
+    };
+    Ok(BindAddress { ip, optional: bare != text, text: text.to_owned() })
+}
+
+/// Redis' save points, `<seconds> <changes>` any number of times, of which none can be kept yet.
+pub(super) fn no_save_points(text: &str) -> Result<(), ValueError> {
+    let numbers: Vec<&str> = text.split_ascii_whitespace().collect();
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let are_pairs = numbers.len().is_multiple_of(2);
+    if !are_pairs || numbers.iter().any(|number| number.parse::<u32>().is_err()) {
+        return Err(ValueError::NotSavePoints);
+    }
+    Err(ValueError::NothingOnDisk { only: "" })
+}
+
+fn outside(range: RangeInclusive<u64>) -> ValueError {
+    ValueError::OutOfRange { min: *range.start(), max: *range.end() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LogLevel;
+
+    #[test]
+    fn integers_are_strict() {
+        assert_eq!(integer("0", 0..=5), Ok(0));
+        assert_eq!(integer("5", 0..=5), Ok(5));
+        for text in ["", " 1", "1 ", "+1", "01", "-0", "1k", "9223372036854775808"] {
+            assert_eq!(integer(text, 0..=5), Err(ValueError::NotInteger), "{text}");
+        }
+        for text in ["-1", "6", "9223372036854775807"] {
+            let outside = ValueError::OutOfRange { min: 0, max: 5 };
+            assert_eq!(integer(text, 0..=5), Err(outside), "{text}");
+        }
+    }
+
+    #[test]
+    fn memory_takes_the_units_of_redis_conf() {
+        let sizes = [
+            ("7", 7),
+            ("7b", 7),
+            ("2k", 2000),
+            ("2KB", 2048),
+            ("5m", 5_000_000),
+            ("5mB", 5 << 20),
+            ("1g", 1_000_000_000),
+            ("1gb", 1 << 30),
+            ("", 0),
+            ("k", 0),
+        ];
+        for (text, bytes) in sizes {
+            assert_eq!(memory(text, 0..=u64::MAX), Ok(bytes), "{text}");
+        }
+        for text in ["-1", "1.5mb", " 1k", "1 k", "1mbb", "1t", "ü"] {
+            assert_eq!(memory(text, 0..=9), Err(ValueError::NotMemory), "{text}");
+        }
+        for text in ["10", "1k", "99999999999999999999", "99999999999999999gb"] {
+            assert_eq!(memory(text, 0..=9), Err(outside(0..=9)), "{text}");
+        }
+    }
+
+    #[test]
+    fn permissions_are_octal() {
+        assert_eq!(permissions("0755"), Ok(0o755));
+        assert_eq!(permissions("999"), Err(ValueError::NotOctal));
+        let too_many = permissions("1777").unwrap_err();
+        assert_eq!(too_many.to_string(), "argument must be between 0 and 777 inclusive");
+    }
+
+    #[test]
+    fn choices_ignore_case_and_list_themselves() {
+        assert_eq!(choice("VERBOSE"), Ok(LogLevel::Verbose));
+        let error = choice::<LogLevel>("").unwrap_err();
+        assert!(error.to_string().ends_with(": debug, verbose, notice, warning, nothing"));
+    }
+
+    #[test]
+    fn addresses_may_be_several_and_optional() {
+        let read = addresses(" 127.0.0.1 -::1  * -::*").unwrap();
+        let read: Vec<_> =
+            read.iter().map(|address| (address.ip.to_string(), address.optional)).collect();
+        let expected = [("127.0.0.1", false), ("::1", true), ("0.0.0.0", false), ("::", true)];
+        assert_eq!(read, expected.map(|(ip, optional)| (ip.to_owned(), optional)));
+        assert_eq!(addresses(""), Ok(vec![]));
+        let error = addresses("127.0.0.1 -256.1.1.1").unwrap_err();
+        assert_eq!(error.to_string(), "'256.1.1.1' is not an IP address");
+    }
+
+    #[test]
+    fn only_an_empty_list_of_save_points_is_taken() {
+        assert_eq!(no_save_points(""), Ok(()));
+        assert_eq!(no_save_points("60 1 5"), Err(ValueError::NotSavePoints));
+        assert_eq!(no_save_points("60 1"), Err(ValueError::NothingOnDisk { only: "" }));
+    }
+}

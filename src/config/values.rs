@@ -1,0 +1,119 @@
+//! The values themselves: one field a directive, and the types that some of them have.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use super::live::{Live, Number};
+use super::parse::Choice;
+
+/// The value of each directive that has one. Blank by itself; [`Config`](super::Config) fills in
+/// the defaults.
+#[derive(Default, Debug)]
+pub struct Values {
+    pub bind: Vec<BindAddress>,
+    /// 0 takes any free port.
+    pub port: u16,
+    pub unixsocket: Option<PathBuf>,
+    /// Permission bits of the unix socket; 0 leaves them to the umask.
+    pub unixsocketperm: u32,
+    /// Connections that the kernel holds until they are accepted; at most `i32::MAX`.
+    pub tcp_backlog: u32,
+    /// Seconds of silence after which the kernel probes a peer; 0 never probes.
+    pub tcp_keepalive: Number,
+    pub maxclients: Number,
+    pub mode: Mode,
+    pub backend: BackendChoice,
+    /// Reactor threads; 0 stands for `auto`. See [`Values::reactors`].
+    pub threads: usize,
+    /// Microseconds that a reactor polls after the last activity before it sleeps.
+    pub busy_poll: Number,
+    pub databases: usize,
+    /// Cycles of active expiry a second, 1 to 500.
+    pub hz: Number,
+    /// Bytes of the longest argument.
+    pub proto_max_bulk_len: Number,
+    /// Empty when no password is needed.
+    pub requirepass: Live<String>,
+    pub loglevel: Live<LogLevel>,
+}
+
+impl Values {
+    /// How many reactors to run: `threads`, or one for each core that this process may use.
+    pub fn reactors(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+}
+
+/// What connections speak.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Mode {
+    #[default]
+    Kv,
+    Echo,
+}
+
+impl Choice for Mode {
+    const NAMES: &'static [(&'static str, Self)] = &[("kv", Self::Kv), ("echo", Self::Echo)];
+}
+
+/// How reactors reach the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum BackendChoice {
+    /// io_uring where the kernel allows it, epoll where not.
+    #[default]
+    Auto,
+    IoUring,
+    Epoll,
+}
+
+impl Choice for BackendChoice {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("io_uring", Self::IoUring), ("epoll", Self::Epoll)];
+}
+
+/// The least important message that is still logged.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum LogLevel {
+    Debug,
+    Verbose,
+    #[default]
+    Notice,
+    Warning,
+    Nothing,
+}
+
+impl LogLevel {
+    /// Redis' levels in the words of the `log` crate.
+    pub fn filter(self) -> log::LevelFilter {
+        match self {
+            Self::Debug => log::LevelFilter::Trace,
+            Self::Verbose => log::LevelFilter::Debug,
+            Self::Notice => log::LevelFilter::Info,
+            Self::Warning => log::LevelFilter::Warn,
+            Self::Nothing => log::LevelFilter::Off,
+        }
+    }
+}
+
+impl Choice for LogLevel {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("debug", Self::Debug),
+        ("verbose", Self::Verbose),
+        ("notice", Self::Notice),
+        ("warning", Self::Warning),
+        ("nothing", Self::Nothing),
+    ];
+}
+
+/// An address to listen on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BindAddress {
+    pub ip: IpAddr,
+    /// The server starts even if this machine does not have the address.
+    pub optional: bool,
+    /// As it was written: `-::*`.
+    pub text: String,
+}
