@@ -14,13 +14,14 @@
 //! | commands | [`command`] | what each request means |
 //! | people | [`session`], [`instance`], [`info`] | one client; what all reactors share; INFO |
 //! | matter | [`resp`], [`store`], [`config`], [`stats`] | protocol, keys, directives, counters |
-//! | ground | [`clock`], [`output`], [`mailbox`] | time, bytes on their way out, doorbells |
+//! | ground | [`clock`], [`output`], [`mailbox`], [`memory`] | time, bytes on their way out, doorbells, what is allocated |
 
 pub mod clock;
 pub mod command;
 pub mod config;
 pub mod instance;
 pub mod mailbox;
+pub mod memory;
 pub mod number;
 pub mod output;
 pub mod reactor;

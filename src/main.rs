@@ -3,7 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use torc::config::{LogLevel, command_line};
+use torc::memory::Counted;
+
+#[global_allocator]
+static ALLOCATOR: Counted<MiMalloc> = Counted(MiMalloc);
 
 fn main() -> ExitCode {
     let config = match command_line::parse(std::env::args_os().skip(1)) {

@@ -143,7 +143,11 @@ impl Entry {
                 kind => {
                     let text = self.at(plan.key + key_len);
                     let text = std::slice::from_raw_parts(text, header.text_len as usize);
-                    Value::String(if kind == KIND_RAW { Text::Raw(text) } else { Text::Plain(text) })
+                    Value::String(if kind == KIND_RAW {
+                        Text::Raw(text)
+                    } else {
+                        Text::Plain(text)
+                    })
                 }
             }
         }

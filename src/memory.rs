@@ -1,0 +1,259 @@
+//! The allocator, counted: how many bytes are in use, and whether a piece of code allocates.
+
+// GlobalAlloc is an unsafe trait, and the page size comes from libc.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
+
+/// Passes everything on to `A` and counts it. For the `#[global_allocator]`.
+#[derive(Debug)]
+pub struct Counted<A>(pub A);
+
+/// Bytes that the process has allocated and not freed, as asked for: the allocator's own overhead
+/// is not in it. 0 if [`Counted`] is not the global allocator.
+pub fn used() -> usize {
+    let used = COUNTERS.sum();
+    PEAK.fetch_max(used, Ordering::Relaxed);
+    used
+}
+
+/// The highest result of [`used`] so far. Housekeeping asks often enough for this to mean something.
+pub fn peak() -> usize {
+    used();
+    PEAK.load(Ordering::Relaxed)
+}
+
+/// How many times this thread has allocated or reallocated.
+pub fn allocations() -> u64 {
+    THREAD.with(|thread| thread.allocations.get())
+}
+
+/// Bytes of the process that are in physical memory: the resident field of /proc/self/statm,
+/// proc_pid_statm(5). 0 if that cannot be read.
+pub fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: usize = statm.split(' ').nth(1).and_then(|field| field.parse().ok()).unwrap_or(0);
+    // SAFETY: sysconf reads no memory of ours.
+    let page_size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    pages * page_size.unsigned_abs() as usize
+}
+
+static COUNTERS: Counters = Counters::new();
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    // Constant and without a destructor: reading it neither allocates nor ever fails.
+    static THREAD: Thread = const { Thread { slot: Cell::new(None), allocations: Cell::new(0) } };
+}
+
+struct Thread {
+    slot: Cell<Option<&'static Slot>>,
+    allocations: Cell<u64>,
+}
+
+impl Thread {
+    #[inline]
+    fn add(&self, bytes: isize) {
+        match self.slot.get() {
+            Some(slot) => slot.add_as_owner(bytes),
+            None => self.add_without_slot(bytes),
+        }
+    }
+
+    /// Without a slot: the first time, or always once they are all taken.
+    #[cold]
+    fn add_without_slot(&self, bytes: isize) {
+        self.slot.set(COUNTERS.take());
+        match self.slot.get() {
+            Some(slot) => slot.add_as_owner(bytes),
+            None => COUNTERS.shared.add(bytes),
+        }
+    }
+}
+
+/// Bytes in use, in parts. A thread that owns a slot counts there with a plain load and store; what
+/// it frees may come from elsewhere, so only the sum means something.
+struct Counters {
+    /// Not given back when a thread ends: what it counted stays true.
+    owned: [Slot; Self::OWNED],
+    taken: AtomicUsize,
+    /// For the threads that come when all slots are taken.
+    shared: Slot,
+}
+
+impl Counters {
+    const OWNED: usize = 64;
+
+    const fn new() -> Self {
+        Self {
+            owned: [const { Slot::new() }; Self::OWNED],
+            taken: AtomicUsize::new(0),
+            shared: Slot::new(),
+        }
+    }
+
+    /// A slot for the calling thread alone, if one is left.
+    fn take(&self) -> Option<&Slot> {
+        // Looking first keeps the count from wrapping, however often it is asked.
+        if self.taken.load(Ordering::Relaxed) >= Self::OWNED {
+            return None;
+        }
+        self.owned.get(self.taken.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn sum(&self) -> usize {
+        let owned: isize = self.owned.iter().map(Slot::get).sum();
+        // The parts are not read at one moment, so a block that changes hands can be missed.
+        (owned + self.shared.get()).max(0).unsigned_abs()
+    }
+}
+
+/// A pair of cache lines, because the prefetcher fetches pairs.
+#[repr(align(128))]
+struct Slot(AtomicIsize);
+
+impl Slot {
+    const fn new() -> Self {
+        Self(AtomicIsize::new(0))
+    }
+
+    fn get(&self) -> isize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Only the thread that owns the slot may call this; another one's count would be lost.
+    #[inline]
+    fn add_as_owner(&self, bytes: isize) {
+        self.0.store(self.get() + bytes, Ordering::Relaxed);
+    }
+
+    fn add(&self, bytes: isize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+#[inline]
+fn allocated(bytes: isize) {
+    THREAD.with(|thread| {
+        thread.allocations.set(thread.allocations.get() + 1);
+        thread.add(bytes);
+    });
+}
+
+#[inline]
+fn freed(bytes: isize) {
+    THREAD.with(|thread| thread.add(-bytes));
+}
+
+// SAFETY: memory comes from `A` alone and goes back to it with the layout it came with. Counting
+// does not allocate and does not panic. Sizes fit in isize: `Layout` guarantees it.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for Counted<A> {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are those that `A` asks for.
+        let block = unsafe { self.0.alloc(layout) };
+        if !block.is_null() {
+            allocated(layout.size() as isize);
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as in `alloc`.
+        let block = unsafe { self.0.alloc_zeroed(layout) };
+        if !block.is_null() {
+            allocated(layout.size() as isize);
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: as in `alloc`; `block` came from `A`.
+        let moved = unsafe { self.0.realloc(block, layout, new_size) };
+        if !moved.is_null() {
+            allocated(new_size as isize - layout.size() as isize);
+        }
+        moved
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as in `realloc`.
+        unsafe { self.0.dealloc(block, layout) };
+        freed(layout.size() as isize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+
+    use super::*;
+
+    /// Counts in all unit tests, so that any of them can ask [`allocations`].
+    #[global_allocator]
+    static ALLOCATOR: Counted<mimalloc::MiMalloc> = Counted(mimalloc::MiMalloc);
+
+    #[test]
+    fn a_thread_counts_what_it_allocates_itself() {
+        let before = allocations();
+        let mut block = black_box(Vec::<u8>::with_capacity(10));
+        block.reserve_exact(1000);
+        drop(block);
+        assert_eq!(allocations(), before + 2);
+        drop(black_box(Vec::<u8>::new()));
+        assert_eq!(allocations(), before + 2);
+        let other = std::thread::spawn(|| {
+            let before = allocations();
+            drop(black_box(vec![0u8; 10]));
+            allocations() - before
+        });
+        assert_eq!(other.join().unwrap(), 1);
+    }
+
+    #[test]
+    fn owners_and_latecomers_add_up() {
+        let counters = Counters::new();
+        std::thread::scope(|scope| {
+            for _ in 0..Counters::OWNED + 6 {
+                scope.spawn(|| {
+                    let slot = counters.take();
+                    for _ in 0..1000 {
+                        match slot {
+                            Some(slot) => slot.add_as_owner(3),
+                            None => counters.shared.add(3),
+                        }
+                    }
+                });
+            }
+        });
+        assert!(counters.take().is_none());
+        assert_eq!(counters.shared.get(), 6 * 3000);
+        assert_eq!(counters.sum(), (Counters::OWNED + 6) * 3000);
+    }
+
+    #[test]
+    fn what_one_thread_frees_of_another_is_subtracted() {
+        let counters = Counters::new();
+        let (one, two) = (counters.take().unwrap(), counters.take().unwrap());
+        one.add_as_owner(100);
+        two.add_as_owner(-60);
+        assert_eq!(counters.sum(), 40);
+        two.add_as_owner(-60);
+        assert_eq!(counters.sum(), 0, "never below 0");
+    }
+
+    #[test]
+    fn resident_memory_grows_with_what_is_touched() {
+        const SIZE: usize = 256 << 20;
+        let before = resident();
+        let block = black_box(vec![1u8; SIZE]);
+        let after = resident();
+        assert!(before > 0 && after > before + SIZE / 2, "{before} -> {after}");
+        drop(block);
+    }
+}
