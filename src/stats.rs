@@ -1,29 +1,138 @@
-//! Counters.
+//! Counters: each has one writer, and anyone may read them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// A number that one thread changes and any thread reads: no locked instruction is needed.
-#[derive(Default, Debug)]
+/// A count that one thread writes and others read.
+///
+/// With one writer a plain load and store suffice: no locked instruction on the hot path.
+#[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
+    /// Adds `n`. Only the owning thread may call this, or counts get lost.
     #[inline]
     pub fn add(&self, n: u64) {
-        self.set(self.read().wrapping_add(n));
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
 
+    /// Takes `n` off; the sum over several counters may pass through zero, so it wraps.
     #[inline]
     pub fn subtract(&self, n: u64) {
-        self.set(self.read().wrapping_sub(n));
+        self.add(n.wrapping_neg());
     }
 
     #[inline]
-    pub fn set(&self, n: u64) {
-        self.0.store(n, Ordering::Relaxed);
-    }
-
-    #[inline]
-    pub fn read(&self) -> u64 {
+    pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Back to zero, as CONFIG RESETSTAT asks. A count added at the same moment may survive.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// What one reactor has done since it began.
+#[derive(Debug, Default)]
+pub struct ReactorStats {
+    /// Turns of the loop.
+    pub ticks: Counter,
+    /// Times the kernel was entered to submit or to wait: io_uring_enter, or epoll_wait.
+    pub waits: Counter,
+    /// Operations handed to the kernel: SQEs, or system calls on sockets.
+    pub operations: Counter,
+    /// Events that came back: CQEs, or epoll events.
+    pub completions: Counter,
+    /// Times the doorbell woke this reactor.
+    pub wakes: Counter,
+    /// Receives that found all buffers taken.
+    pub starved: Counter,
+    /// Polls that found the completion queue had overflowed into the kernel's memory.
+    pub overflows: Counter,
+    /// Receives and sends that completed, and the bytes they moved.
+    pub recvs: Counter,
+    pub sends: Counter,
+    pub bytes_in: Counter,
+    pub bytes_out: Counter,
+    /// Connections served, connections turned away, and connections closed.
+    pub accepted: Counter,
+    pub refused: Counter,
+    pub closed: Counter,
+    /// Times accepting paused because an error would have come again at once.
+    pub accept_pauses: Counter,
+    /// Connections closed because their unsent replies passed the hard limit.
+    pub output_limit_closes: Counter,
+}
+
+impl ReactorStats {
+    /// Connections being served now.
+    pub fn connected(&self) -> u64 {
+        self.accepted.get().saturating_sub(self.closed.get())
+    }
+}
+
+/// The number of connected clients in the whole server, and its limit.
+#[derive(Debug)]
+pub struct Clients {
+    connected: AtomicUsize,
+    limit: AtomicUsize,
+}
+
+impl Clients {
+    /// Nobody is connected; at most `limit` may be.
+    pub fn new(limit: usize) -> Self {
+        Self { connected: AtomicUsize::new(0), limit: AtomicUsize::new(limit) }
+    }
+
+    /// Counts one more in, unless the limit is reached. Each `true` is owed a [`Clients::leave`].
+    pub fn enter(&self) -> bool {
+        let limit = self.limit();
+        let more = |connected| (connected < limit).then_some(connected + 1);
+        self.connected.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// Counts one out.
+    pub fn leave(&self) {
+        self.connected.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub fn connected(&self) -> usize {
+        self.connected.load(Ordering::Relaxed)
+    }
+
+    pub fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Holds for those who come from now on.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_counted_in_and_out() {
+        let clients = Clients::new(2);
+        assert!(clients.enter() && clients.enter());
+        assert!(!clients.enter(), "the third is one too many");
+        clients.leave();
+        assert!(clients.enter());
+        clients.set_limit(1);
+        assert!(!clients.enter());
+        assert_eq!(clients.connected(), 2);
+    }
+
+    #[test]
+    fn connected_is_what_came_and_did_not_go() {
+        let stats = ReactorStats::default();
+        stats.accepted.add(3);
+        stats.closed.add(1);
+        assert_eq!(stats.connected(), 2);
+        stats.closed.reset();
+        assert_eq!(stats.closed.get(), 0);
     }
 }

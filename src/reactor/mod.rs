@@ -1,1 +1,3 @@
-//! Bytes and connections; knows no protocol.
+//! Bytes and connections: one single-threaded loop per core. It knows no protocol.
+
+pub mod backend;

@@ -227,7 +227,7 @@ impl Side {
     pub(super) fn counts(&self, db: usize) -> (usize, usize) {
         let database = self.database(db);
         let sum = |of: fn(&Counts) -> &Counter| {
-            let all = self.common.places.iter().map(|place| of(&place.counts[database]).read());
+            let all = self.common.places.iter().map(|place| of(&place.counts[database]).get());
             all.fold(0u64, u64::wrapping_add) as usize
         };
         (sum(|counts| &counts.keys), sum(|counts| &counts.expiring))
@@ -254,8 +254,8 @@ impl Side {
         }
         let database = self.database(db);
         for place in &self.common.places {
-            place.counts[database].keys.set(0);
-            place.counts[database].expiring.set(0);
+            place.counts[database].keys.reset();
+            place.counts[database].expiring.reset();
         }
         let take = |segment| std::mem::take(self.segment(Place { db, segment }).0);
         (0..SEGMENTS).map(take).collect()
