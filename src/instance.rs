@@ -1,1 +1,50 @@
-//! instance
+//! What all reactors of one server share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::client::{Client, ClientList};
+use crate::clock::Now;
+use crate::config::Config;
+use crate::mailbox::{Mailbox, Message, Stop};
+use crate::stats::{Clients, CommandStats, ReactorStats};
+
+/// One server: its configuration, its clients, and what each of its reactors lets others see.
+pub struct Instance {
+    pub config: Config,
+    pub clients: ClientList,
+    /// Connections now, and how many there may be.
+    pub connections: Arc<Clients>,
+    /// One for each reactor, in order.
+    pub reactors: Vec<ReactorLink>,
+    pub stop: Arc<Stop>,
+    /// DEBUG SET-ACTIVE-EXPIRE: whether keys are removed that nobody asks for.
+    pub active_expiry: AtomicBool,
+    pub started: Now,
+    /// Forty hexadecimal digits, new at each start.
+    pub run_id: String,
+    /// The backend and what the kernel granted it; for INFO.
+    pub engine: String,
+    /// The TCP port, also when a free one was picked; 0 if there is none.
+    pub port: u16,
+}
+
+/// How others reach one reactor, and what it counts.
+pub struct ReactorLink {
+    pub mailbox: Arc<Mailbox<Message>>,
+    pub stats: Arc<ReactorStats>,
+    pub commands: CommandStats,
+}
+
+impl Instance {
+    /// Asks the reactor of a client to close its connection. False if its mailbox is full.
+    pub fn disconnect(&self, client: &Client) -> bool {
+        let link = &self.reactors[client.peer.reactor];
+        link.mailbox.push(Message::Close(client.peer.id)).is_ok()
+    }
+}
+
+/// A new run id: forty random hexadecimal digits.
+pub fn run_id(random: &mut fastrand::Rng) -> String {
+    (0..40).map(|_| char::from_digit(random.u32(0..16), 16).expect("below 16")).collect()
+}

@@ -12,10 +12,11 @@
 //! | bytes | [`reactor`] | connections and completions, no protocol |
 //! | service | [`service`] | bytes in, bytes out: echo, or requests |
 //! | commands | [`command`] | what each request means |
-//! | people | [`session`], [`instance`], [`info`] | one client; what all reactors share; INFO |
+//! | people | [`session`], [`instance`], [`client`] | one client; what all reactors share |
 //! | matter | [`resp`], [`store`], [`config`], [`stats`] | protocol, keys, directives, counters |
-//! | ground | [`clock`], [`output`], [`mailbox`], [`memory`] | time, bytes on their way out, doorbells, what is allocated |
+//! | ground | [`clock`], [`output`], [`mailbox`], [`peer`], [`number`], [`memory`] | time, bytes on their way out, doorbells, addresses, numbers, what is allocated |
 
+pub mod client;
 pub mod clock;
 pub mod command;
 pub mod config;
@@ -24,6 +25,7 @@ pub mod mailbox;
 pub mod memory;
 pub mod number;
 pub mod output;
+pub mod peer;
 pub mod reactor;
 pub mod resp;
 pub mod service;

@@ -1,6 +1,9 @@
 //! Counters: each has one writer, and anyone may read them.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
 
 /// A count that one thread writes and others read.
 ///
@@ -107,6 +110,78 @@ impl Clients {
     /// Holds for those who come from now on.
     pub fn set_limit(&self, limit: usize) {
         self.limit.store(limit, Ordering::Relaxed);
+    }
+}
+
+/// What one reactor's commands have done.
+#[derive(Debug)]
+pub struct CommandStats {
+    /// By the number of the command in the command table.
+    pub calls: Box<[CallStats]>,
+    /// Requests that were run or refused.
+    pub processed: Counter,
+    pub hits: Counter,
+    pub misses: Counter,
+    pub expired: Counter,
+    /// Changes of keys.
+    pub changes: Counter,
+    /// Error replies.
+    pub errors: Counter,
+    /// Error replies by their first word. Errors are rare enough for a lock.
+    pub by_code: Mutex<BTreeMap<String, u64>>,
+}
+
+/// What one command has done on one reactor.
+#[derive(Debug, Default)]
+pub struct CallStats {
+    pub calls: Counter,
+    /// Time spent in the command. Fast commands are timed now and then, and stand for the others.
+    pub nanoseconds: Counter,
+    /// Refused before they ran: wrong arity, not authenticated.
+    pub rejected: Counter,
+    /// Ended with an error.
+    pub failed: Counter,
+}
+
+impl CommandStats {
+    /// For commands with numbers below `commands`.
+    pub fn new(commands: usize) -> Self {
+        Self {
+            calls: (0..commands).map(|_| CallStats::default()).collect(),
+            processed: Counter::default(),
+            hits: Counter::default(),
+            misses: Counter::default(),
+            expired: Counter::default(),
+            changes: Counter::default(),
+            errors: Counter::default(),
+            by_code: Mutex::default(),
+        }
+    }
+
+    /// Counts an error reply; its text begins with the code.
+    pub fn count_error(&self, text: &str) {
+        self.errors.add(1);
+        let code = text.split(' ').next().unwrap_or_default();
+        let mut by_code = self.by_code.lock();
+        match by_code.get_mut(code) {
+            Some(count) => *count += 1,
+            None => {
+                by_code.insert(code.to_owned(), 1);
+            }
+        }
+    }
+
+    /// Back to zero, as CONFIG RESETSTAT asks.
+    pub fn reset(&self) {
+        for call in &self.calls {
+            for counter in [&call.calls, &call.nanoseconds, &call.rejected, &call.failed] {
+                counter.reset();
+            }
+        }
+        for counter in [&self.processed, &self.hits, &self.misses, &self.expired, &self.errors] {
+            counter.reset();
+        }
+        self.by_code.lock().clear();
     }
 }
 

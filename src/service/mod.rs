@@ -1,15 +1,14 @@
 //! What a reactor does for its connections: bytes in, bytes out, time as a parameter.
 
 pub mod echo;
+pub mod kv;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::mailbox::ConnId;
 use crate::output::Output;
+
+pub use crate::peer::{Peer, PeerAddress};
 
 /// A protocol. It knows no sockets: a reactor hands it what arrived and sends what it answers.
 pub trait Service {
@@ -68,20 +67,4 @@ pub enum Next {
     Yield,
     /// Send what was answered, then close.
     Close,
-}
-
-/// Who is at the other end of a connection.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    pub id: ConnId,
-    /// Index of the reactor that owns the connection.
-    pub reactor: usize,
-    pub fd: i32,
-    pub address: PeerAddress,
-}
-
-#[derive(Clone, Debug)]
-pub enum PeerAddress {
-    Tcp { peer: SocketAddr, local: SocketAddr },
-    Unix { path: Arc<PathBuf> },
 }

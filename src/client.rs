@@ -1,0 +1,129 @@
+//! What all reactors may know of a client: CLIENT LIST and CLIENT KILL reach across reactors.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::peer::Peer;
+
+/// A client's entry in the list of all clients. Its own reactor writes it, once a batch; any
+/// reactor reads it.
+pub struct Client {
+    pub id: u64,
+    pub peer: Peer,
+    pub connected: Instant,
+    /// Milliseconds from `connected` to the last request.
+    last_request_ms: AtomicU64,
+    /// The number of the last command in the command table.
+    last_command: AtomicU16,
+    db: AtomicU32,
+    protocol: AtomicU8,
+    pub no_evict: AtomicBool,
+    pub no_touch: AtomicBool,
+    names: RwLock<Names>,
+}
+
+/// What a client says of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    pub name: String,
+    pub lib_name: String,
+    pub lib_version: String,
+}
+
+const NO_COMMAND: u16 = u16::MAX;
+
+impl Client {
+    fn new(id: u64, peer: Peer, now: Instant) -> Self {
+        Self {
+            id,
+            peer,
+            connected: now,
+            last_request_ms: AtomicU64::new(0),
+            last_command: AtomicU16::new(NO_COMMAND),
+            db: AtomicU32::new(0),
+            protocol: AtomicU8::new(2),
+            no_evict: AtomicBool::new(false),
+            no_touch: AtomicBool::new(false),
+            names: RwLock::default(),
+        }
+    }
+
+    /// Notes what a batch of requests left behind.
+    #[inline]
+    pub fn note(&self, now: Instant, command: u16, db: usize, protocol: u8) {
+        let since = now.saturating_duration_since(self.connected);
+        self.last_request_ms.store(since.as_millis() as u64, Ordering::Relaxed);
+        self.last_command.store(command, Ordering::Relaxed);
+        self.db.store(db as u32, Ordering::Relaxed);
+        self.protocol.store(protocol, Ordering::Relaxed);
+    }
+
+    pub fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.connected)
+    }
+
+    /// Time since the last request.
+    pub fn idle(&self, now: Instant) -> Duration {
+        let last = Duration::from_millis(self.last_request_ms.load(Ordering::Relaxed));
+        self.age(now).saturating_sub(last)
+    }
+
+    /// The number of the last command in the command table, if there was one.
+    pub fn last_command(&self) -> Option<u16> {
+        Some(self.last_command.load(Ordering::Relaxed)).filter(|&number| number != NO_COMMAND)
+    }
+
+    pub fn db(&self) -> u32 {
+        self.db.load(Ordering::Relaxed)
+    }
+
+    /// 2 or 3.
+    pub fn protocol(&self) -> u8 {
+        self.protocol.load(Ordering::Relaxed)
+    }
+
+    pub fn names(&self) -> Names {
+        self.names.read().clone()
+    }
+
+    pub fn rename(&self, change: impl FnOnce(&mut Names)) {
+        change(&mut self.names.write());
+    }
+}
+
+/// All clients of the server, by id.
+#[derive(Default)]
+pub struct ClientList {
+    last_id: AtomicU64,
+    all: Mutex<BTreeMap<u64, Arc<Client>>>,
+}
+
+impl ClientList {
+    pub fn add(&self, peer: Peer, now: Instant) -> Arc<Client> {
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let client = Arc::new(Client::new(id, peer, now));
+        self.all.lock().insert(id, client.clone());
+        client
+    }
+
+    pub fn remove(&self, id: u64) {
+        self.all.lock().remove(&id);
+    }
+
+    /// The clients of this moment, oldest first.
+    pub fn list(&self) -> Vec<Arc<Client>> {
+        self.all.lock().values().cloned().collect()
+    }
+
+    pub fn find(&self, id: u64) -> Option<Arc<Client>> {
+        self.all.lock().get(&id).cloned()
+    }
+
+    pub fn count(&self) -> usize {
+        self.all.lock().len()
+    }
+}

@@ -1,0 +1,169 @@
+//! From the words of a request to its reply: look-up, checks, keys held, handler, counters.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::keys::keys;
+use super::table::{Entry, TABLE, Table};
+use super::{Call, Command, Error, Flags};
+use crate::clock::Now;
+use crate::instance::Instance;
+use crate::output::Output;
+use crate::resp::{Args, Reply};
+use crate::session::{Replies, Session};
+use crate::stats::CommandStats;
+use crate::store::Keyspace;
+
+/// Fast commands are timed once in this many calls: reading the clock costs as much as they do.
+const TIMED: u64 = 64;
+
+/// What one reactor runs commands with.
+pub struct Worker {
+    pub keyspace: Keyspace,
+    pub instance: Arc<Instance>,
+    /// Which of the instance's reactors this is.
+    pub index: usize,
+    table: &'static Table,
+    random: fastrand::Rng,
+}
+
+impl Worker {
+    pub fn new(keyspace: Keyspace, instance: Arc<Instance>, index: usize) -> Self {
+        Self { keyspace, instance, index, table: &TABLE, random: fastrand::Rng::new() }
+    }
+
+    /// Runs one request, which has at least one word, and writes its reply.
+    #[inline]
+    pub fn dispatch(
+        &mut self,
+        session: &mut Session,
+        args: Args<'_>,
+        output: &mut Output,
+        now: Now,
+    ) {
+        let before = output.mark();
+        let replies = session.replies;
+        let outcome = match self.resolve(session, args) {
+            Ok(entry) => self.run(entry, session, args, output, now),
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(error) = outcome {
+            output.rewind(before);
+            let text = error.to_string();
+            self.stats().count_error(&text);
+            Reply::new(output, session.version).error(&text);
+        }
+        self.stats().processed.add(1);
+        if replies != Replies::On {
+            self.suppress(session, replies, before, output);
+        }
+    }
+
+    pub fn stats(&self) -> &CommandStats {
+        &self.instance.reactors[self.index].commands
+    }
+
+    /// Finds the command, or says why the request is refused.
+    #[inline]
+    fn resolve(&self, session: &Session, args: Args<'_>) -> Result<Entry, Error> {
+        let Some(found) = self.table.find(&args[0]) else { return Err(unknown(args)) };
+        let entry = if found.command.subcommands.is_empty() {
+            found
+        } else {
+            self.resolve_subcommand(found, args)?
+        };
+        let refusal = if !entry.command.accepts(args.len()) {
+            Error::Arity(self.table.name(entry.number))
+        } else if !session.authenticated && !entry.command.flags.has(Flags::NO_AUTH) {
+            Error::NotAuthenticated
+        } else {
+            return Ok(entry);
+        };
+        self.stats().calls[entry.number as usize].rejected.add(1);
+        Err(refusal)
+    }
+
+    fn resolve_subcommand(&self, container: Entry, args: Args<'_>) -> Result<Entry, Error> {
+        // Some containers are commands by themselves, such as COMMAND.
+        let Some(name) = args.get(1) else { return Ok(container) };
+        let unknown = || Error::UnknownSubcommand {
+            name: name.to_vec(),
+            container: container.command.name.to_ascii_uppercase(),
+        };
+        self.table.find_subcommand(container, name).ok_or_else(unknown)
+    }
+
+    #[inline]
+    fn run(
+        &mut self,
+        entry: Entry,
+        session: &mut Session,
+        args: Args<'_>,
+        output: &mut Output,
+        now: Now,
+    ) -> Result<(), Error> {
+        let command = entry.command;
+        session.last_command = entry.number;
+        self.settle_access(command, session.db, args);
+        let instance = &*self.instance;
+        let stats = &instance.reactors[self.index].commands.calls[entry.number as usize];
+        let is_fast = command.flags.has(Flags::FAST);
+        let timed = !is_fast || stats.calls.get().is_multiple_of(TIMED);
+        let begun = timed.then(Instant::now);
+        let mut call = Call {
+            command,
+            args,
+            reply: Reply::new(output, session.version),
+            session,
+            keyspace: &mut self.keyspace,
+            instance,
+            random: &mut self.random,
+            now,
+        };
+        let outcome = (command.run)(&mut call);
+        self.keyspace.release();
+        stats.calls.add(1);
+        if let Some(begun) = begun {
+            let weight = if is_fast { TIMED } else { 1 };
+            stats.nanoseconds.add(begun.elapsed().as_nanos() as u64 * weight);
+        }
+        if outcome.is_err() {
+            stats.failed.add(1);
+        }
+        outcome
+    }
+
+    /// Holds what the command may touch, as its declaration says.
+    #[inline]
+    fn settle_access(&mut self, command: &'static Command, db: usize, args: Args<'_>) {
+        if command.flags.has(Flags::EXCLUSIVE) {
+            self.keyspace.exclude();
+        } else if !command.keys.is_empty() {
+            self.keyspace.hold(db, keys(command.keys, args));
+        }
+    }
+
+    /// CLIENT REPLY OFF and SKIP: takes the reply back.
+    #[cold]
+    fn suppress(
+        &self,
+        session: &mut Session,
+        before: Replies,
+        mark: crate::output::Mark,
+        output: &mut Output,
+    ) {
+        // A request that turns replies on is answered already.
+        if session.replies != Replies::On {
+            output.rewind(mark);
+        }
+        if before == Replies::SkipNext {
+            output.rewind(mark);
+            session.replies = Replies::On;
+        }
+    }
+}
+
+fn unknown(args: Args<'_>) -> Error {
+    let shown = args.iter().skip(1).take(20).map(<[u8]>::to_vec).collect();
+    Error::UnknownCommand { name: args[0].to_vec(), args: shown }
+}

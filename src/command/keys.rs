@@ -1,0 +1,60 @@
+//! Where a command's keys stand among its words.
+
+use crate::resp::Args;
+
+/// One rule that finds keys, as COMMAND INFO describes it.
+pub struct KeySpec {
+    /// What the command does with them: the words of Redis' key specifications.
+    pub flags: &'static [&'static str],
+    /// The word at which the search begins.
+    pub begin: usize,
+    pub find: Find,
+}
+
+/// How the keys follow from where the search begins.
+pub enum Find {
+    /// `last` counts from `begin`; negative, from the last word (-1). Every `step`th word is a key.
+    Range { last: i32, step: usize },
+}
+
+impl KeySpec {
+    pub const READ: &'static [&'static str] = &["RO", "access"];
+
+    /// One key, the first word after the name.
+    pub const fn one(flags: &'static [&'static str]) -> Self {
+        Self::at(1, flags)
+    }
+
+    /// One key, the `begin`th word.
+    pub const fn at(begin: usize, flags: &'static [&'static str]) -> Self {
+        Self { flags, begin, find: Find::Range { last: 0, step: 1 } }
+    }
+
+    /// All words after the name.
+    pub const fn all(flags: &'static [&'static str]) -> Self {
+        Self { flags, begin: 1, find: Find::Range { last: -1, step: 1 } }
+    }
+
+    /// Every second word after the name: keys with their values.
+    pub const fn pairs(flags: &'static [&'static str]) -> Self {
+        Self { flags, begin: 1, find: Find::Range { last: -1, step: 2 } }
+    }
+
+    /// The places of the keys in a request of `words` words.
+    #[inline]
+    pub fn places(&self, words: usize) -> impl Iterator<Item = usize> + use<> {
+        let Find::Range { last, step } = self.find;
+        let end = match last {
+            0.. => self.begin + last as usize + 1,
+            _ => (words as i64 + i64::from(last) + 1).max(0) as usize,
+        };
+        (self.begin..end.min(words)).step_by(step)
+    }
+}
+
+/// The keys that the rules find in a request.
+#[inline]
+pub fn keys<'a>(specs: &'static [KeySpec], args: Args<'a>) -> impl Iterator<Item = &'a [u8]> {
+    let places = specs.iter().flat_map(move |spec| spec.places(args.len()));
+    places.filter_map(move |place| args.get(place))
+}

@@ -1,0 +1,164 @@
+//! The key-value service: finds requests in the bytes, and has each of them run.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::{Next, Peer, Served, Service};
+use crate::clock::Now;
+use crate::command::dispatch::Worker;
+use crate::instance::Instance;
+use crate::output::Output;
+use crate::resp::{Limits, Parser, Reply, Status, Version};
+use crate::session::Session;
+use crate::store::Keyspace;
+
+/// A connection's turn ends when this many bytes of replies are waiting.
+const TURN_OUTPUT: usize = 256 * 1024;
+
+/// The longest that one round of active expiry may take.
+const SWEEP_TIME: Duration = Duration::from_millis(1);
+
+/// One reactor's key-value service.
+pub struct Kv {
+    worker: Worker,
+    /// Serves every connection whose requests come whole; see [`Parser::take_unfinished`].
+    parser: Parser,
+    /// When the next round of active expiry is due.
+    next_sweep: Option<Instant>,
+}
+
+impl Kv {
+    /// The service of the instance's reactor number `index`.
+    pub fn new(keyspace: Keyspace, instance: Arc<Instance>, index: usize) -> Self {
+        let worker = Worker::new(keyspace, instance, index);
+        Self { worker, parser: Parser::new(), next_sweep: None }
+    }
+
+    /// Runs the whole requests at the front of `input`.
+    #[inline]
+    fn requests(
+        &mut self,
+        session: &mut Session,
+        input: &[u8],
+        output: &mut Output,
+        now: Now,
+    ) -> Served {
+        let max_bulk_len = self.worker.instance.config.proto_max_bulk_len.get();
+        let mut consumed = 0;
+        let next = loop {
+            let rest = &input[consumed..];
+            if rest.is_empty() {
+                break Next::Read { missing: 0 };
+            }
+            let limits = Limits { authenticated: session.authenticated, max_bulk_len };
+            match self.parser.parse(rest, &limits) {
+                Ok(Status::Complete { consumed: request }) => {
+                    consumed += request;
+                    let args = self.parser.args(rest);
+                    if !args.is_empty() {
+                        self.worker.dispatch(session, args, output, now);
+                    }
+                }
+                Ok(Status::Incomplete { missing }) => {
+                    session.unfinished = self.parser.take_unfinished();
+                    break Next::Read { missing };
+                }
+                Err(error) => {
+                    let text = error.text();
+                    self.worker.stats().count_error("ERR");
+                    Reply::new(output, session.version).error_bytes(&text);
+                    break Next::Close;
+                }
+            }
+            if session.closing {
+                break Next::Close;
+            }
+            if output.len() >= TURN_OUTPUT {
+                break Next::Yield;
+            }
+        };
+        Served { consumed, next }
+    }
+
+    /// Publishes what the batch has counted, for INFO and CLIENT LIST on any reactor.
+    fn publish(&mut self, session: &Session, now: Now) {
+        let protocol = if session.version == Version::V3 { 3 } else { 2 };
+        session.client.note(now.steady, session.last_command, session.db, protocol);
+        self.publish_tally();
+    }
+
+    fn publish_tally(&mut self) {
+        let tally = self.worker.keyspace.take_tally();
+        let stats = self.worker.stats();
+        stats.hits.add(tally.hits);
+        stats.misses.add(tally.misses);
+        stats.expired.add(tally.expired);
+        stats.changes.add(tally.changes);
+    }
+}
+
+impl Service for Kv {
+    type Session = Session;
+
+    fn open(&mut self, peer: Peer) -> Session {
+        let instance = &self.worker.instance;
+        let client = instance.clients.add(peer, Instant::now());
+        Session::new(client, instance.config.requirepass.get().is_empty())
+    }
+
+    #[inline]
+    fn serve(
+        &mut self,
+        session: &mut Session,
+        input: &[u8],
+        output: &mut Output,
+        now: Now,
+    ) -> Served {
+        if let Some(unfinished) = session.unfinished.take() {
+            self.parser.restore(*unfinished);
+        }
+        self.worker.keyspace.set_now(now);
+        self.worker.keyspace.set_touch(!session.client.no_touch.load(Ordering::Relaxed));
+        let served = self.requests(session, input, output, now);
+        self.publish(session, now);
+        served
+    }
+
+    fn close(&mut self, session: Session) {
+        self.worker.instance.clients.remove(session.client.id);
+    }
+
+    fn refusal(&self) -> &'static [u8] {
+        b"-ERR max number of clients reached\r\n"
+    }
+
+    fn enter(&mut self) {
+        self.worker.keyspace.enter();
+    }
+
+    fn leave(&mut self) {
+        self.worker.keyspace.leave();
+    }
+
+    /// Removes keys whose time is over, `hz` times a second while there are keys that expire.
+    fn housekeep(&mut self, now: Now) -> Option<Duration> {
+        let worker = &mut self.worker;
+        let databases = worker.keyspace.databases();
+        let wanted = worker.instance.active_expiry.load(Ordering::Relaxed);
+        if !wanted || (0..databases).all(|db| worker.keyspace.expiring(db) == 0) {
+            return None;
+        }
+        let due = *self.next_sweep.get_or_insert(now.steady);
+        if now.steady < due {
+            return Some(due - now.steady);
+        }
+        worker.keyspace.set_now(now);
+        let begun = Instant::now();
+        worker.keyspace.sweep(|| begun.elapsed() < SWEEP_TIME);
+        let period = Duration::from_secs(1) / worker.instance.config.hz.get().max(1) as u32;
+        self.next_sweep = Some(now.steady + period);
+        self.publish_tally();
+        Some(period)
+    }
+}
