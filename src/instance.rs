@@ -44,6 +44,12 @@ impl Instance {
     }
 }
 
+impl ReactorLink {
+    pub fn new(mailbox: Arc<Mailbox<Message>>, stats: Arc<ReactorStats>, commands: usize) -> Self {
+        Self { mailbox, stats, commands: CommandStats::new(commands) }
+    }
+}
+
 /// A new run id: forty random hexadecimal digits.
 pub fn run_id(random: &mut fastrand::Rng) -> String {
     (0..40).map(|_| char::from_digit(random.u32(0..16), 16).expect("below 16")).collect()

@@ -159,14 +159,15 @@ impl CommandStats {
     }
 
     /// Counts an error reply; its text begins with the code.
-    pub fn count_error(&self, text: &str) {
+    pub fn count_error(&self, text: &[u8]) {
         self.errors.add(1);
-        let code = text.split(' ').next().unwrap_or_default();
+        let code = text.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let code = String::from_utf8_lossy(code);
         let mut by_code = self.by_code.lock();
-        match by_code.get_mut(code) {
+        match by_code.get_mut(&*code) {
             Some(count) => *count += 1,
             None => {
-                by_code.insert(code.to_owned(), 1);
+                by_code.insert(code.into_owned(), 1);
             }
         }
     }

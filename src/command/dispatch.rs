@@ -49,9 +49,9 @@ impl Worker {
         };
         if let Err(error) = outcome {
             output.rewind(before);
-            let text = error.to_string();
-            self.stats().count_error(&text);
-            Reply::new(output, session.version).error(&text);
+            let message = error.message();
+            self.stats().count_error(&message);
+            Reply::new(output, session.version).error(&message);
         }
         self.stats().processed.add(1);
         if replies != Replies::On {

@@ -10,9 +10,15 @@ pub enum Error {
     WrongType,
     /// Of a command, or of a subcommand as `config|get`.
     Arity(String),
-    UnknownCommand { name: Vec<u8>, args: Vec<Vec<u8>> },
+    UnknownCommand {
+        name: Vec<u8>,
+        args: Vec<Vec<u8>>,
+    },
     /// Of the container named second, in upper case.
-    UnknownSubcommand { name: Vec<u8>, container: String },
+    UnknownSubcommand {
+        name: Vec<u8>,
+        container: String,
+    },
     NotAnInteger,
     NotAFloat,
     /// The result of INCRBYFLOAT would be no number.
@@ -46,20 +52,30 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The text for the client, beginning with the code. Names that a client sent may be any bytes.
+    pub fn message(&self) -> Vec<u8> {
+        match self {
+            Self::UnknownCommand { name, args } => unknown_command(name, args),
+            Self::UnknownSubcommand { name, container } => {
+                let try_help = format!("'. Try {container} HELP.");
+                [b"ERR unknown subcommand '", cut(name, SHOWN), try_help.as_bytes()].concat()
+            }
+            other => other.to_string().into_bytes(),
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Syntax => "ERR syntax error",
-            Self::WrongType => {
-                "WRONGTYPE Operation against a key holding the wrong kind of value"
-            }
+            Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
             Self::Arity(name) => {
                 return write!(f, "ERR wrong number of arguments for '{name}' command");
             }
-            Self::UnknownCommand { name, args } => return unknown_command(f, name, args),
-            Self::UnknownSubcommand { name, container } => {
-                let name = String::from_utf8_lossy(&name[..name.len().min(128)]);
-                return write!(f, "ERR unknown subcommand '{name}'. Try {container} HELP.");
+            Self::UnknownCommand { .. } | Self::UnknownSubcommand { .. } => {
+                return f.write_str(&String::from_utf8_lossy(&self.message()));
             }
             Self::NotAnInteger => "ERR value is not an integer or out of range",
             Self::NotAFloat => "ERR value is not a valid float",
@@ -77,9 +93,7 @@ impl fmt::Display for Error {
             Self::DatabaseOutOfRange => "ERR DB index is out of range",
             Self::SameObject => "ERR source and destination objects are the same",
             Self::NotAuthenticated => "NOAUTH Authentication required.",
-            Self::WrongPassword => {
-                "WRONGPASS invalid username-password pair or user is disabled."
-            }
+            Self::WrongPassword => "WRONGPASS invalid username-password pair or user is disabled.",
             Self::NoPasswordSet => {
                 "ERR AUTH <password> called without any password configured for the default \
                  user. Are you sure your configuration is correct?"
@@ -92,19 +106,26 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Name and arguments are cut, so that a long request does not come back whole.
-fn unknown_command(f: &mut fmt::Formatter<'_>, name: &[u8], args: &[Vec<u8>]) -> fmt::Result {
-    const SHOWN: usize = 128;
-    let cut = |text: &[u8], at: usize| String::from_utf8_lossy(&text[..text.len().min(at)]).into_owned();
-    write!(f, "ERR unknown command '{}', with args beginning with: ", cut(name, SHOWN))?;
+/// So much of a name or of all arguments is shown: a long request does not come back whole.
+const SHOWN: usize = 128;
+
+fn unknown_command(name: &[u8], args: &[Vec<u8>]) -> Vec<u8> {
+    let mut text =
+        [b"ERR unknown command '", cut(name, SHOWN), b"', with args beginning with: "].concat();
     let mut shown = 0;
     for arg in args {
         if shown >= SHOWN {
             break;
         }
-        let arg = format!("'{}' ", cut(arg, SHOWN - shown));
+        let arg = [b"'", cut(arg, SHOWN - shown), b"' "].concat();
         shown += arg.len();
-        f.write_str(&arg)?;
+        text.extend(arg);
     }
-    Ok(())
+    text
+}
+
+/// At most `len` bytes, and no more than up to a zero byte: Redis prints with C's `%s`.
+fn cut(text: &[u8], len: usize) -> &[u8] {
+    let text = &text[..text.len().min(len)];
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
 }

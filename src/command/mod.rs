@@ -5,8 +5,11 @@
 
 pub mod dispatch;
 pub mod error;
+#[cfg(test)]
+pub(crate) mod harness;
 pub mod keys;
 pub mod options;
+pub mod string;
 pub mod table;
 
 pub use error::Error;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::{Command, Group};
 
 /// The groups, in the order of the documentation. A new group is one line here.
-const GROUPS: &[&[&Command]] = &[];
+const GROUPS: &[&[&Command]] = &[super::string::COMMANDS];
 
 /// The table of all commands. A reactor keeps a reference to it.
 pub static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
@@ -40,8 +40,7 @@ const SLOTS: usize = 2048;
 
 impl Table {
     fn new() -> Self {
-        let mut table =
-            Self { slots: (0..SLOTS).map(|_| None).collect(), numbered: Vec::new() };
+        let mut table = Self { slots: (0..SLOTS).map(|_| None).collect(), numbered: Vec::new() };
         for command in GROUPS.iter().copied().flatten().copied() {
             let number = table.numbered.len() as u16;
             table.numbered.push(Numbered { command, container: None });
@@ -107,9 +106,9 @@ impl Table {
     /// All commands, without subcommands, in the order of the groups.
     pub fn commands(&self) -> impl Iterator<Item = Entry> {
         let numbered = self.numbered.iter().enumerate();
-        numbered.filter(|(_, numbered)| numbered.container.is_none()).map(|(number, numbered)| {
-            Entry { command: numbered.command, number: number as u16 }
-        })
+        numbered
+            .filter(|(_, numbered)| numbered.container.is_none())
+            .map(|(number, numbered)| Entry { command: numbered.command, number: number as u16 })
     }
 
     /// The commands of one group.
@@ -189,7 +188,10 @@ mod tests {
             for subcommand in entry.command.subcommands {
                 let found = TABLE.find_subcommand(entry, subcommand.name.as_bytes());
                 let number = found.expect("it is declared").number;
-                assert_eq!(TABLE.name(number), format!("{}|{}", entry.command.name, subcommand.name));
+                assert_eq!(
+                    TABLE.name(number),
+                    format!("{}|{}", entry.command.name, subcommand.name)
+                );
             }
         }
     }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
 use super::values::BindAddress;
+use crate::number::parse_i64;
 
 /// Why a text is no value of its directive.
 #[derive(Debug, PartialEq, Eq)]
@@ -85,10 +86,7 @@ pub(super) fn choice_name<T: Choice>(value: T) -> String {
 
 /// A decimal number without sign, spaces or leading zeros.
 pub(super) fn integer(text: &str, range: RangeInclusive<u64>) -> Result<u64, ValueError> {
-    let value: i64 = text.parse().map_err(|_| ValueError::NotInteger)?;
-    if value.to_string() != text {
-        return Err(ValueError::NotInteger);
-    }
+    let value = parse_i64(text.as_bytes()).ok_or(ValueError::NotInteger)?;
     // A negative number is an integer, but below every range.
     u64::try_from(value).ok().filter(|value| range.contains(value)).ok_or_else(|| outside(range))
 }

@@ -11,6 +11,6 @@ pub mod number;
 pub mod reply;
 pub mod request;
 
-pub use args::Args;
+pub use args::{Args, OwnedArgs};
 pub use reply::{Reply, Version};
 pub use request::{Limits, Parser, Status, Unfinished};

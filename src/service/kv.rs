@@ -65,9 +65,9 @@ impl Kv {
                     break Next::Read { missing };
                 }
                 Err(error) => {
-                    let text = error.text();
-                    self.worker.stats().count_error("ERR");
-                    Reply::new(output, session.version).error_bytes(&text);
+                    let message = [b"ERR ", &*error.text()].concat();
+                    self.worker.stats().count_error(&message);
+                    Reply::new(output, session.version).error(&message);
                     break Next::Close;
                 }
             }
