@@ -22,11 +22,10 @@ pub(super) struct Sweep {
 impl Keyspace {
     /// Removes keys whose time is over, for as long as `may_go_on` allows. Each reactor sweeps its
     /// own part of the segments. Returns false when it was stopped before the round was complete.
+    /// Runs between [`Keyspace::enter`] and [`Keyspace::leave`].
     pub fn sweep(&mut self, mut may_go_on: impl FnMut() -> bool) -> bool {
         let sides = self.side.sides();
         let round = self.databases() * SEGMENTS.div_ceil(sides);
-        self.enter();
-        let mut complete = true;
         let mut segments = 0;
         while segments < round {
             if self.expiring(self.sweep.db) == 0 {
@@ -38,12 +37,10 @@ impl Keyspace {
             if self.sweep_step() {
                 segments += 1;
             } else if !may_go_on() {
-                complete = false;
-                break;
+                return false;
             }
         }
-        self.leave();
-        complete
+        true
     }
 
     /// Sweeps a part of a segment. Returns true when the segment is done.
@@ -131,7 +128,9 @@ mod tests {
             for now_ms in [900, 11_000, 50_000] {
                 for keyspace in &mut all {
                     keyspace.now_ms = now_ms;
+                    keyspace.enter();
                     assert!(keyspace.sweep(always()));
+                    keyspace.leave();
                 }
                 let gone = (now_ms.saturating_sub(1000)).min(20_000) as usize;
                 assert_eq!(all[0].len(0), 20_000 - gone.div_ceil(2), "at {now_ms}");
