@@ -1,3 +1,455 @@
 //! Bytes and connections: one single-threaded loop per core. It knows no protocol.
 
 pub mod backend;
+mod buf_ring;
+mod buffers;
+mod connection;
+pub mod epoll;
+mod links;
+pub mod listener;
+mod slab;
+pub mod socket;
+pub mod uring;
+mod uring_ring;
+mod uring_setup;
+mod user_data;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::clock::Now;
+use crate::mailbox::{ConnId, Message};
+use crate::service::{Peer, Service};
+use backend::{Backend, Errno, Event, Received, RecvEnd, Wait};
+use buffers::Outputs;
+use connection::{Connection, Recv, Turn};
+use slab::Slab;
+
+pub use connection::Limits;
+pub use links::Links;
+
+/// How long accepting rests after an error that would come again at once, EMFILE above all.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Messages handled in one tick; the rest waits for the next.
+const MESSAGES_PER_TICK: usize = 256;
+
+/// What can be chosen about a reactor.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// This reactor's place among all of them.
+    pub index: usize,
+    /// How long to look for work without sleeping after the last event.
+    pub busy_poll: Duration,
+    /// How much a connection may take.
+    pub limits: Limits,
+    /// Spare output buffers that are kept,
+    pub spare_outputs: usize,
+    /// and the largest that is kept, in bytes.
+    pub spare_output_capacity: usize,
+    /// How long an orderly stop may take to send what was answered.
+    pub stop_within: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            index: 0,
+            busy_poll: Duration::ZERO,
+            limits: Limits {
+                high_water: 1 << 20,
+                low_water: 1 << 18,
+                hard_limit: 0,
+                bytes_per_tick: 1 << 16,
+            },
+            spare_outputs: 1024,
+            spare_output_capacity: 1 << 16,
+            stop_within: Duration::from_secs(1),
+        }
+    }
+}
+
+/// A loop over the connections of one thread: `poll -> serve -> send -> close`.
+pub struct Reactor<B: Backend, S: Service> {
+    backend: B,
+    service: S,
+    options: Options,
+    links: Links<B::Socket>,
+    connections: Slab<Connection<S::Session>>,
+    events: Vec<Event<B>>,
+    /// Connections that something happened to in this tick.
+    touched: Vec<ConnId>,
+    /// Connections with requests at hand that their last turn left over.
+    run_list: Vec<ConnId>,
+    outputs: Outputs,
+    now: Now,
+    tick: u64,
+    /// When something happened last.
+    active: Instant,
+    /// Listeners that rest, and until when.
+    pauses: Vec<(usize, Instant)>,
+    /// The reactor that serves the next connection.
+    next_peer: usize,
+    /// When a stop gives up on what is unsent. None: no stop was asked for.
+    stop_at: Option<Instant>,
+}
+
+impl<B: Backend, S: Service> Reactor<B, S> {
+    /// A reactor that accepts from the backend's listeners, if it has any.
+    pub fn new(mut backend: B, service: S, options: Options, links: Links<B::Socket>) -> Self {
+        (0..backend.listeners()).for_each(|listener| backend.start_accept(listener));
+        let now = backend.now();
+        Self {
+            outputs: Outputs::new(options.spare_outputs, options.spare_output_capacity),
+            backend,
+            service,
+            options,
+            links,
+            connections: Slab::new(),
+            events: Vec::new(),
+            touched: Vec::new(),
+            run_list: Vec::new(),
+            now,
+            tick: 0,
+            active: now.steady,
+            pauses: Vec::new(),
+            next_peer: 0,
+            stop_at: None,
+        }
+    }
+
+    /// Runs until all reactors are asked to stop, and then until all replies are sent or
+    /// [`Options::stop_within`] has passed.
+    ///
+    /// # Errors
+    ///
+    /// The backend became unusable.
+    pub fn run(&mut self) -> io::Result<()> {
+        while !self.is_finished() {
+            self.tick()?;
+        }
+        Ok(())
+    }
+
+    /// One turn of the loop: at most one wait, and everything that came of it.
+    ///
+    /// # Errors
+    ///
+    /// The backend became unusable.
+    pub fn tick(&mut self) -> io::Result<()> {
+        self.poll()?;
+        self.serve();
+        self.send();
+        self.close();
+        Ok(())
+    }
+
+    /// True when it was stopped and its last connection is closed.
+    pub fn is_finished(&self) -> bool {
+        self.stop_at.is_some() && self.connections.len() == 0
+    }
+
+    /// The backend: a simulation is steered through it.
+    pub fn backend_mut(&mut self) -> &mut B {
+        &mut self.backend
+    }
+
+    /// Hands the kernel what the last tick started, and waits for what happens next.
+    fn poll(&mut self) -> io::Result<()> {
+        let mut wait = self.wait();
+        if wait != Wait::No {
+            self.links.doorbell.park();
+            if self.is_called() {
+                wait = Wait::No;
+            }
+        }
+        let polled = self.backend.poll(wait, &mut self.events);
+        self.links.doorbell.unpark();
+        polled?;
+        self.now = self.backend.now();
+        self.tick += 1;
+        self.links.stats.ticks.add(1);
+        if !self.events.is_empty() {
+            self.active = self.now.steady;
+        }
+        Ok(())
+    }
+
+    /// Executes what has arrived.
+    fn serve(&mut self) {
+        self.service.enter();
+        self.keep_time();
+        self.read_mail();
+        // New turns are listed after serving: who yields now goes on in the next tick.
+        let mut due = std::mem::take(&mut self.run_list);
+        let mut events = std::mem::take(&mut self.events);
+        events.drain(..).for_each(|event| self.handle(event));
+        self.events = events;
+        due.drain(..).for_each(|id| self.go_on(id));
+        self.run_list = due;
+        self.service.leave();
+    }
+
+    /// Starts one send for each connection that has something to say, and starts or stops receiving
+    /// as its limits ask.
+    fn send(&mut self) {
+        let limits = self.options.limits;
+        for &id in &self.touched {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            let bytes =
+                connection.start_send(&mut self.outputs, |output| self.backend.send(id, output));
+            if bytes > 0 {
+                self.links.stats.sends.add(1);
+                self.links.stats.bytes_out.add(bytes as u64);
+            }
+            if !connection.check_water(&limits) {
+                self.links.stats.output_limit_closes.add(1);
+                connection.abandon();
+            }
+            match (connection.recv, connection.wants_bytes(&limits)) {
+                (Recv::Idle, true) => {
+                    self.backend.start_recv(id);
+                    connection.recv = Recv::Armed;
+                }
+                (Recv::Armed, false) => {
+                    self.backend.stop_recv(id);
+                    connection.recv = Recv::Stopping;
+                }
+                _ => {}
+            }
+            if connection.is_runnable() && !connection.listed {
+                connection.listed = true;
+                self.run_list.push(id);
+            }
+        }
+    }
+
+    /// Closes the connections that have come to their end: both directions are shut down, what is
+    /// in flight comes back, and only then the slot is freed.
+    fn close(&mut self) {
+        for id in self.touched.drain(..) {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            connection.touched = false;
+            if !connection.is_ending() {
+                continue;
+            }
+            if !connection.is_idle() {
+                if connection.shut() {
+                    self.backend.shutdown(id);
+                }
+                continue;
+            }
+            self.backend.close(id);
+            if let Some(connection) = self.connections.remove(id) {
+                self.service.close(connection.session);
+            }
+            self.links.clients.leave();
+            self.links.stats.closed.add(1);
+        }
+    }
+
+    /// How long the next poll may wait.
+    fn wait(&mut self) -> Wait {
+        let wish = self.service.housekeep(self.now);
+        let since_active = self.now.steady.saturating_duration_since(self.active);
+        if !self.run_list.is_empty() || since_active < self.options.busy_poll {
+            return Wait::No;
+        }
+        let alarms = self.pauses.iter().map(|(_, until)| *until).chain(self.stop_at);
+        let alarms = alarms.map(|at| at.saturating_duration_since(self.now.steady));
+        match alarms.chain(wish).min() {
+            None => Wait::Forever,
+            Some(Duration::ZERO) => Wait::No,
+            Some(time) => Wait::For(time),
+        }
+    }
+
+    /// True when someone outside wants something of this reactor.
+    fn is_called(&self) -> bool {
+        let stop = self.stop_at.is_none() && self.links.stop.is_asked();
+        stop || !self.links.mailbox.is_empty() || !self.links.arrivals.is_empty()
+    }
+
+    /// Does what its time has come for.
+    fn keep_time(&mut self) {
+        let now = self.now.steady;
+        let backend = &mut self.backend;
+        self.pauses.retain(|(listener, until)| {
+            let rests = now < *until;
+            if !rests {
+                backend.start_accept(*listener);
+            }
+            rests
+        });
+        match self.stop_at {
+            None if self.links.stop.is_asked() => self.begin_stop(),
+            Some(at) if now >= at => self.end_all(Connection::abandon),
+            _ => {}
+        }
+    }
+
+    /// No new connections, no new requests; what was answered may still leave.
+    fn begin_stop(&mut self) {
+        self.stop_at = Some(self.now.steady + self.options.stop_within);
+        self.pauses.clear();
+        (0..self.backend.listeners()).for_each(|listener| self.backend.stop_accept(listener));
+        self.end_all(Connection::drain);
+    }
+
+    fn end_all(&mut self, end: fn(&mut Connection<S::Session>)) {
+        let ids: Vec<_> = self.connections.ids().collect();
+        for id in ids {
+            self.with(id, end);
+        }
+    }
+
+    fn read_mail(&mut self) {
+        for _ in 0..MESSAGES_PER_TICK {
+            let Some(message) = self.links.mailbox.pop() else { break };
+            match message {
+                Message::Close(id) => self.with(id, Connection::drain),
+            }
+        }
+        while let Some(socket) = self.links.arrivals.pop() {
+            self.adopt(socket);
+        }
+    }
+
+    fn handle(&mut self, event: Event<B>) {
+        match event {
+            Event::Accepted(socket) => self.accepted(socket),
+            Event::AcceptEnded { listener, error } => self.accept_ended(listener, error),
+            Event::Received { id, arrival, more } => self.received(id, arrival, more),
+            Event::RecvEnded { id, end } => self.recv_ended(id, end),
+            Event::Sent { id, output, result } => {
+                let Some(connection) = self.connections.get_mut(id) else { return };
+                connection.sent(output, result.is_ok(), &mut self.outputs);
+                self.touch(id);
+            }
+            Event::Woken => self.links.stats.wakes.add(1),
+        }
+    }
+
+    /// Deals a new connection to the reactors in turn.
+    fn accepted(&mut self, socket: B::Socket) {
+        if !self.links.clients.enter() {
+            self.links.stats.refused.add(1);
+            return self.backend.refuse(socket, self.service.refusal());
+        }
+        let peer = self.next_peer;
+        self.next_peer = (peer + 1) % self.links.peers.len().max(1);
+        if peer == self.options.index {
+            return self.adopt(socket);
+        }
+        // A reactor that cannot keep up with its arrivals gets no more; this one serves them.
+        if let Err(socket) = self.links.peers[peer].push(socket) {
+            self.adopt(socket);
+        }
+    }
+
+    /// Takes a connection in. It was counted among the clients before.
+    fn adopt(&mut self, socket: B::Socket) {
+        if self.stop_at.is_some() {
+            return self.links.clients.leave();
+        }
+        let id = self.connections.next_id();
+        let Ok(endpoint) = self.backend.open(id, socket) else {
+            return self.links.clients.leave();
+        };
+        let session = self.service.open(Peer {
+            id,
+            reactor: self.options.index,
+            fd: endpoint.fd,
+            address: endpoint.address,
+        });
+        self.connections.insert(Connection::new(session));
+        self.links.stats.accepted.add(1);
+        self.touch(id);
+    }
+
+    fn accept_ended(&mut self, listener: usize, error: Option<Errno>) {
+        if self.stop_at.is_some() {
+            return;
+        }
+        match error {
+            // The connection to be accepted went away, or the kernel ended the request as it may.
+            None | Some(Errno(libc::ECONNABORTED | libc::EINTR | libc::EAGAIN)) => {
+                self.backend.start_accept(listener);
+            }
+            Some(_) => {
+                self.links.stats.accept_pauses.add(1);
+                self.pauses.push((listener, self.now.steady + ACCEPT_PAUSE));
+            }
+        }
+    }
+
+    fn received(&mut self, id: ConnId, arrival: B::Arrival, more: bool) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return self.backend.receive(arrival, |_| ());
+        };
+        if !more {
+            connection.recv = Recv::Idle;
+        }
+        let mut turn = Turn {
+            now: self.now,
+            tick: self.tick,
+            limits: self.options.limits,
+            outputs: &mut self.outputs,
+        };
+        let service = &mut self.service;
+        let stats = &self.links.stats;
+        let end = self.backend.receive(arrival, |received| match received {
+            Received::Bytes(bytes) => {
+                stats.recvs.add(1);
+                stats.bytes_in.add(bytes.len() as u64);
+                connection.arrived(bytes, service, &mut turn);
+                None
+            }
+            Received::Nothing => None,
+            Received::Ended(end) => Some(end),
+        });
+        match end {
+            Some(end) => self.recv_ended(id, end),
+            None => self.touch(id),
+        }
+    }
+
+    fn recv_ended(&mut self, id: ConnId, end: RecvEnd) {
+        if end == RecvEnd::Starved {
+            self.links.stats.starved.add(1);
+        }
+        self.with(id, |connection| connection.recv_ended(end));
+    }
+
+    /// Gives a connection the turn it waits for.
+    fn go_on(&mut self, id: ConnId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.listed = false;
+        let mut turn = Turn {
+            now: self.now,
+            tick: self.tick,
+            limits: self.options.limits,
+            outputs: &mut self.outputs,
+        };
+        connection.run(&mut self.service, &mut turn);
+        self.touch(id);
+    }
+
+    fn with(&mut self, id: ConnId, f: impl FnOnce(&mut Connection<S::Session>)) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        f(connection);
+        self.touch(id);
+    }
+
+    /// Notes that a connection needs a look when all are served.
+    fn touch(&mut self, id: ConnId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if !connection.touched {
+            connection.touched = true;
+            self.touched.push(id);
+        }
+    }
+}

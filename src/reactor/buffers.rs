@@ -1,0 +1,155 @@
+//! Memory that connections hold only while they need it: unparsed bytes, and spare output buffers.
+
+use crate::output::Output;
+
+/// Bytes that were received and not yet consumed: the beginning of a request, mostly.
+///
+/// Appending and consuming are linear in the bytes that pass through, however small the pieces.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    bytes: Vec<u8>,
+    /// Bytes at the front that have been consumed.
+    start: usize,
+}
+
+impl Tail {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.len() == self.start
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Adds bytes at the end. `missing` bytes are said to follow, these included; since that may be
+    /// a lie, no more than twice what has arrived is ever reserved.
+    pub(super) fn append(&mut self, bytes: &[u8], missing: usize) {
+        if bytes.is_empty() {
+            return;
+        }
+        // Each consumed byte is moved over at most once: the rest moved is no longer than they are.
+        if self.start >= self.bytes.len() - self.start {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        let arrived = self.bytes.len() + bytes.len();
+        let room = self.bytes.capacity() - self.bytes.len();
+        if room < bytes.len() && missing > bytes.len() {
+            let more = missing.min(bytes.len() + arrived);
+            self.bytes.reserve_exact(more.max(bytes.len()));
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Forgets bytes at the front. When none are left, the memory goes back.
+    pub(super) fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.bytes.len());
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+}
+
+/// Spare output buffers of one reactor. Connections borrow one while they have something to say.
+#[derive(Debug)]
+pub(super) struct Outputs {
+    spare: Vec<Output>,
+    /// At most so many are kept,
+    count: usize,
+    /// and none that has grown larger than this.
+    capacity: usize,
+}
+
+impl Outputs {
+    pub(super) fn new(count: usize, capacity: usize) -> Self {
+        Self { spare: Vec::new(), count, capacity }
+    }
+
+    /// An empty buffer: the one that came back last, while it is warm.
+    #[inline]
+    pub(super) fn take(&mut self) -> Output {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Takes a buffer back; what it holds is forgotten.
+    #[inline]
+    pub(super) fn give_back(&mut self, mut output: Output) {
+        output.clear();
+        if self.spare.len() < self.count && output.capacity() <= self.capacity {
+            self.spare.push(output);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tail_is_a_queue_of_bytes() {
+        let mut tail = Tail::default();
+        tail.append(b"hello ", 0);
+        tail.append(b"world", 0);
+        tail.consume(3);
+        assert_eq!(tail.bytes(), b"lo world");
+        tail.append(b"!", 0);
+        tail.consume(7);
+        assert_eq!(tail.bytes(), b"d!");
+        tail.append(b"?", 0);
+        assert_eq!(tail.bytes(), b"d!?");
+        tail.consume(3);
+        assert!(tail.is_empty());
+        assert_eq!(tail.bytes.capacity(), 0, "an empty tail holds no memory");
+    }
+
+    #[test]
+    fn a_lying_header_reserves_no_more_than_twice_what_came() {
+        let mut tail = Tail::default();
+        let mut arrived = 0;
+        for _ in 0..1000 {
+            tail.append(&[0; 100], usize::MAX);
+            arrived += 100;
+            assert!(tail.bytes.capacity() <= 2 * arrived, "after {arrived} bytes");
+        }
+    }
+
+    #[test]
+    fn an_honest_header_reserves_just_enough() {
+        let mut tail = Tail::default();
+        let whole = 10_000;
+        for n in 0..100 {
+            tail.append(&[1; 100], whole - 100 * n);
+        }
+        assert_eq!(tail.bytes.capacity(), whole);
+    }
+
+    #[test]
+    fn a_consumed_front_does_not_pile_up() {
+        let mut tail = Tail::default();
+        for _ in 0..10_000 {
+            tail.append(&[2; 100], 0);
+            let all = tail.bytes().len();
+            tail.consume(all - 1);
+        }
+        assert!(tail.bytes.capacity() < 1024, "{}", tail.bytes.capacity());
+    }
+
+    #[test]
+    fn spare_outputs_are_few_and_small() {
+        let mut outputs = Outputs::new(1, 64);
+        let with_capacity = |capacity| {
+            let mut output = Output::new();
+            output.copied_mut().reserve_exact(capacity);
+            output.extend(b"old");
+            output
+        };
+        outputs.give_back(with_capacity(65));
+        assert_eq!(outputs.take().capacity(), 0, "the large one was dropped");
+        outputs.give_back(with_capacity(64));
+        outputs.give_back(with_capacity(32));
+        let first = outputs.take();
+        assert_eq!((first.capacity(), first.len()), (64, 0));
+        assert_eq!(outputs.take().capacity(), 0, "the second was one too many");
+    }
+}

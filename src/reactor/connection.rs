@@ -1,0 +1,505 @@
+//! One connection: what it has received and not yet executed, what it has answered and not yet
+//! sent, and how far its end has come.
+
+use crate::clock::Now;
+use crate::output::Output;
+use crate::reactor::backend::{RecvEnd, Sending};
+use crate::reactor::buffers::{Outputs, Tail};
+use crate::service::{Next, Served, Service};
+
+/// How much a connection may take; see [`Options`](super::Options).
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Unsent bytes beyond which a connection's requests are neither read nor executed.
+    pub high_water: usize,
+    /// Unsent bytes at which that ends.
+    pub low_water: usize,
+    /// Unsent bytes beyond which a connection is closed. 0: no limit.
+    pub hard_limit: usize,
+    /// Bytes of requests that one connection may have executed in a tick, about.
+    pub bytes_per_tick: usize,
+}
+
+/// What the connections served in one tick share.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    pub(super) now: Now,
+    /// Changes from tick to tick.
+    pub(super) tick: u64,
+    pub(super) limits: Limits,
+    pub(super) outputs: &'a mut Outputs,
+}
+
+/// The receive of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recv {
+    Idle,
+    Armed,
+    /// Asked to stop, and not yet heard of.
+    Stopping,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Nothing more is read or executed; what was answered still leaves.
+    Draining,
+    /// Nothing more leaves either.
+    Closing,
+}
+
+#[derive(Debug)]
+pub(super) struct Connection<Session> {
+    pub(super) session: Session,
+    phase: Phase,
+    pub(super) recv: Recv,
+    sending: bool,
+    /// The peer will send nothing more.
+    eof: bool,
+    /// Both directions were ended; what is in flight is on its way back.
+    shut: bool,
+    /// Over the high-water mark, and not yet under the low one.
+    paused: bool,
+    /// The tail may hold whole requests that have not been executed.
+    owed: bool,
+    /// Waits on the reactor's run list.
+    pub(super) listed: bool,
+    /// Stands on the reactor's list of connections that this tick has touched.
+    pub(super) touched: bool,
+    tail: Tail,
+    /// Bytes that the service waits for before it can do anything.
+    missing: usize,
+    output: Output,
+    /// Bytes in the send in flight.
+    leaving: usize,
+    /// Bytes of requests executed in the tick of that number.
+    executed: (u64, usize),
+}
+
+impl<Session> Connection<Session> {
+    pub(super) fn new(session: Session) -> Self {
+        Self {
+            session,
+            phase: Phase::Open,
+            recv: Recv::Idle,
+            sending: false,
+            eof: false,
+            shut: false,
+            paused: false,
+            owed: false,
+            listed: false,
+            touched: false,
+            tail: Tail::default(),
+            missing: 0,
+            output: Output::new(),
+            leaving: 0,
+            executed: (0, 0),
+        }
+    }
+
+    /// Takes in what has arrived, and executes it if nothing stands before it.
+    pub(super) fn arrived<S>(&mut self, bytes: &[u8], service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        if self.phase != Phase::Open {
+            return;
+        }
+        if self.tail.is_empty() && self.may_execute(turn) {
+            let served = self.serve(bytes, service, turn);
+            let rest = bytes.get(served.consumed..).unwrap_or_default();
+            return self.keep(rest, served.next);
+        }
+        self.tail.append(bytes, self.missing);
+        self.missing = self.missing.saturating_sub(bytes.len());
+        if self.missing > 0 {
+            return;
+        }
+        self.owed = true;
+        if !self.listed && self.may_execute(turn) {
+            self.run(service, turn);
+        }
+    }
+
+    /// Executes what is in the tail.
+    pub(super) fn run<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        if !self.is_runnable() {
+            return;
+        }
+        let tail = std::mem::take(&mut self.tail);
+        let served = self.serve(tail.bytes(), service, turn);
+        self.tail = tail;
+        self.tail.consume(served.consumed);
+        self.keep(&[], served.next);
+    }
+
+    fn serve<S>(&mut self, input: &[u8], service: &mut S, turn: &mut Turn<'_>) -> Served
+    where
+        S: Service<Session = Session>,
+    {
+        if self.output.capacity() == 0 && self.output.is_empty() {
+            self.output = turn.outputs.take();
+        }
+        let served = service.serve(&mut self.session, input, &mut self.output, turn.now);
+        debug_assert!(served.consumed <= input.len(), "a service consumes what it was given");
+        let before = if self.executed.0 == turn.tick { self.executed.1 } else { 0 };
+        self.executed = (turn.tick, before + served.consumed);
+        served
+    }
+
+    /// Keeps what the service left over, and what it wants next.
+    fn keep(&mut self, rest: &[u8], next: Next) {
+        self.tail.append(rest, 0);
+        self.missing = 0;
+        self.owed = false;
+        match next {
+            Next::Read { missing } => self.missing = missing,
+            Next::Yield => self.owed = !self.tail.is_empty(),
+            Next::Close => self.drain(),
+        }
+    }
+
+    fn may_execute(&self, turn: &Turn<'_>) -> bool {
+        let (tick, bytes) = self.executed;
+        let spent = tick == turn.tick && bytes >= turn.limits.bytes_per_tick;
+        !self.paused && !spent
+    }
+
+    /// True when requests are at hand that may be executed now.
+    pub(super) fn is_runnable(&self) -> bool {
+        self.owed && !self.paused && self.phase == Phase::Open
+    }
+
+    /// The receive has ended.
+    pub(super) fn recv_ended(&mut self, end: RecvEnd) {
+        self.recv = Recv::Idle;
+        match end {
+            RecvEnd::Eof => self.eof = true,
+            RecvEnd::Stopped | RecvEnd::Starved => {}
+            RecvEnd::Failed(_) => self.abandon(),
+        }
+    }
+
+    /// Starts to send what was answered, if nothing is being sent. `send` starts it; a send that is
+    /// done at once is accounted for at once. Returns the bytes handed over.
+    pub(super) fn start_send(
+        &mut self,
+        outputs: &mut Outputs,
+        send: impl FnOnce(Output) -> Sending,
+    ) -> usize {
+        if self.sending || self.output.is_empty() || self.phase == Phase::Closing {
+            return 0;
+        }
+        let bytes = self.output.len();
+        self.sending = true;
+        self.leaving = bytes;
+        match send(std::mem::take(&mut self.output)) {
+            Sending::InFlight => {}
+            Sending::Done { output, result } => self.sent(output, result.is_ok(), outputs),
+        }
+        bytes
+    }
+
+    /// The send has ended; if it failed the connection is beyond use.
+    pub(super) fn sent(&mut self, output: Output, whole: bool, outputs: &mut Outputs) {
+        self.sending = false;
+        self.leaving = 0;
+        outputs.give_back(output);
+        if !whole {
+            self.abandon();
+        }
+    }
+
+    /// Compares the unsent bytes with the limits. Returns false if the hard one is passed.
+    pub(super) fn check_water(&mut self, limits: &Limits) -> bool {
+        let unsent = self.output.len() + self.leaving;
+        if unsent > limits.high_water {
+            self.paused = true;
+        } else if unsent <= limits.low_water {
+            self.paused = false;
+        }
+        limits.hard_limit == 0 || unsent <= limits.hard_limit
+    }
+
+    /// True when bytes should be received: not while too much is unsent, and not while more than a
+    /// tick's worth waits to be executed.
+    pub(super) fn wants_bytes(&self, limits: &Limits) -> bool {
+        let backlog = self.owed && self.tail.bytes().len() >= limits.bytes_per_tick;
+        self.phase == Phase::Open && !self.eof && !self.paused && !backlog
+    }
+
+    /// No more requests: what was answered leaves, then the connection closes.
+    pub(super) fn drain(&mut self) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::Draining;
+            self.tail = Tail::default();
+            self.owed = false;
+        }
+    }
+
+    /// Nothing more leaves.
+    pub(super) fn abandon(&mut self) {
+        self.drain();
+        self.phase = Phase::Closing;
+        self.output = Output::new();
+    }
+
+    /// Looks whether the connection has come to its end: when the peer has sent its last and all
+    /// that could be executed is, it drains; when all is sent, it closes. Returns true from then on.
+    pub(super) fn is_ending(&mut self) -> bool {
+        if self.phase == Phase::Open && self.eof && !self.owed {
+            self.drain();
+        }
+        if self.phase == Phase::Draining && !self.sending && self.output.is_empty() {
+            self.phase = Phase::Closing;
+        }
+        self.phase == Phase::Closing
+    }
+
+    /// True the first time: the backend ends both directions once.
+    pub(super) fn shut(&mut self) -> bool {
+        !std::mem::replace(&mut self.shut, true)
+    }
+
+    /// True when nothing is in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        self.recv == Recv::Idle && !self.sending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reactor::backend::Errno;
+
+    /// Executes lines: each comes back; `.` yields after its line, `!` closes.
+    struct Lines {
+        calls: usize,
+    }
+
+    impl Service for Lines {
+        type Session = ();
+
+        fn open(&mut self, _: crate::service::Peer) {}
+
+        fn serve(&mut self, _: &mut (), input: &[u8], output: &mut Output, _: Now) -> Served {
+            self.calls += 1;
+            let mut consumed = 0;
+            for line in input.split_inclusive(|byte| *byte == b'\n') {
+                if !line.ends_with(b"\n") {
+                    break;
+                }
+                output.extend(line);
+                consumed += line.len();
+                match line[0] {
+                    b'.' => return Served { consumed, next: Next::Yield },
+                    b'!' => return Served { consumed, next: Next::Close },
+                    _ => {}
+                }
+            }
+            // A rest of digits says how many bytes follow.
+            let rest = std::str::from_utf8(&input[consumed..]).unwrap();
+            Served { consumed, next: Next::Read { missing: rest.parse().unwrap_or(0) } }
+        }
+
+        fn close(&mut self, _: ()) {}
+    }
+
+    struct Bench {
+        connection: Connection<()>,
+        service: Lines,
+        outputs: Outputs,
+        limits: Limits,
+        tick: u64,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let limits =
+                Limits { high_water: 100, low_water: 10, hard_limit: 0, bytes_per_tick: 50 };
+            Self {
+                connection: Connection::new(()),
+                service: Lines { calls: 0 },
+                outputs: Outputs::new(4, 1024),
+                limits,
+                tick: 1,
+            }
+        }
+
+        fn turn<R>(
+            &mut self,
+            f: impl FnOnce(&mut Connection<()>, &mut Lines, &mut Turn) -> R,
+        ) -> R {
+            let mut turn = Turn {
+                now: Now::read(),
+                tick: self.tick,
+                limits: self.limits,
+                outputs: &mut self.outputs,
+            };
+            f(&mut self.connection, &mut self.service, &mut turn)
+        }
+
+        fn arrived(&mut self, bytes: &str) {
+            self.turn(|connection, service, turn| {
+                connection.arrived(bytes.as_bytes(), service, turn);
+            });
+        }
+
+        fn run(&mut self) {
+            self.tick += 1;
+            self.turn(|connection, service, turn| connection.run(service, turn));
+        }
+
+        /// Starts a send that stays in flight; what it would send.
+        fn send(&mut self) -> Option<Output> {
+            let mut sent = None;
+            self.connection.start_send(&mut self.outputs, |output| {
+                sent = Some(output);
+                Sending::InFlight
+            });
+            sent
+        }
+
+        fn answered(&self) -> String {
+            let bytes = self.connection.output.segments(0).flatten().copied().collect();
+            String::from_utf8(bytes).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_split_request_is_executed_when_it_is_whole() {
+        let mut bench = Bench::new();
+        bench.arrived("one\ntw");
+        assert_eq!(bench.answered(), "one\n");
+        bench.arrived("o\nthree\n");
+        assert_eq!(bench.answered(), "one\ntwo\nthree\n");
+        assert!(bench.connection.tail.is_empty());
+    }
+
+    #[test]
+    fn a_service_is_not_called_before_what_it_misses_has_come() {
+        let mut bench = Bench::new();
+        bench.arrived("12");
+        assert_eq!(bench.service.calls, 1);
+        bench.arrived("34567890123");
+        assert_eq!(bench.service.calls, 1, "one byte is still missing");
+        bench.arrived("\n");
+        assert_eq!((bench.service.calls, bench.answered()), (2, "1234567890123\n".to_owned()));
+    }
+
+    #[test]
+    fn who_yields_goes_on_with_what_is_left_over() {
+        let mut bench = Bench::new();
+        bench.arrived(".a\n.b\nc\n");
+        assert_eq!(bench.answered(), ".a\n");
+        assert!(bench.connection.is_runnable());
+        bench.connection.listed = true;
+        bench.arrived("d\n");
+        assert_eq!(bench.answered(), ".a\n", "its turn comes, and not earlier");
+        bench.connection.listed = false;
+        bench.run();
+        assert_eq!(bench.answered(), ".a\n.b\n");
+        bench.run();
+        assert_eq!(bench.answered(), ".a\n.b\nc\nd\n");
+        assert!(!bench.connection.is_runnable());
+    }
+
+    #[test]
+    fn a_tick_has_a_bound() {
+        let mut bench = Bench::new();
+        let line = format!("{}\n", "x".repeat(49));
+        bench.arrived(&line);
+        bench.arrived("late\n");
+        assert_eq!(bench.answered(), line);
+        assert!(bench.connection.is_runnable());
+        assert!(bench.connection.wants_bytes(&bench.limits));
+        bench.arrived(&line);
+        assert!(!bench.connection.wants_bytes(&bench.limits), "a tick's worth waits already");
+        bench.run();
+        assert_eq!(bench.answered(), format!("{line}late\n{line}"));
+    }
+
+    #[test]
+    fn a_slow_reader_is_neither_read_nor_executed() {
+        let mut bench = Bench::new();
+        bench.arrived(&format!("{}\n", "x".repeat(100)));
+        assert!(bench.connection.check_water(&bench.limits));
+        let output = bench.send().unwrap();
+        bench.tick += 1;
+        bench.arrived("more\n");
+        bench.connection.check_water(&bench.limits);
+        assert_eq!(bench.answered(), "");
+        assert!(!bench.connection.wants_bytes(&bench.limits));
+        assert!(!bench.connection.is_runnable());
+        bench.connection.sent(output, true, &mut bench.outputs);
+        bench.connection.check_water(&bench.limits);
+        assert!(bench.connection.is_runnable());
+        bench.run();
+        assert_eq!(bench.answered(), "more\n");
+    }
+
+    #[test]
+    fn the_hard_limit_counts_what_is_in_flight() {
+        let mut bench = Bench::new();
+        bench.limits.hard_limit = 8;
+        bench.arrived("four\n");
+        let _in_flight = bench.send().unwrap();
+        assert!(bench.connection.check_water(&bench.limits));
+        bench.arrived("four\n");
+        assert!(!bench.connection.check_water(&bench.limits));
+    }
+
+    #[test]
+    fn a_half_closed_connection_is_answered_before_it_ends() {
+        let mut bench = Bench::new();
+        bench.arrived(".a\nb\n");
+        bench.connection.recv_ended(RecvEnd::Eof);
+        assert!(!bench.connection.is_ending(), "a request waits to be executed");
+        bench.run();
+        assert!(!bench.connection.is_ending(), "replies wait to be sent");
+        let output = bench.send().unwrap();
+        assert_eq!(output.len(), 5);
+        assert!(!bench.connection.is_ending());
+        bench.connection.sent(output, true, &mut bench.outputs);
+        assert!(bench.connection.is_ending() && bench.connection.is_idle());
+    }
+
+    #[test]
+    fn after_the_last_request_nothing_is_executed() {
+        let mut bench = Bench::new();
+        bench.connection.recv = Recv::Armed;
+        bench.arrived("!bye\nlost\n");
+        bench.arrived("lost too\n");
+        assert_eq!(bench.answered(), "!bye\n");
+        assert!(!bench.connection.wants_bytes(&bench.limits));
+        assert!(!bench.connection.is_ending());
+        let output = bench.send().unwrap();
+        bench.connection.sent(output, true, &mut bench.outputs);
+        assert!(bench.connection.is_ending());
+        assert!(!bench.connection.is_idle(), "the receive is still in flight");
+        bench.connection.recv_ended(RecvEnd::Stopped);
+        assert!(bench.connection.is_idle());
+    }
+
+    #[test]
+    fn a_failure_ends_everything_but_waits_for_what_is_in_flight() {
+        let mut bench = Bench::new();
+        bench.arrived("one\n");
+        let output = bench.send().unwrap();
+        bench.arrived("two\n");
+        bench.connection.recv_ended(RecvEnd::Failed(Errno(libc::ECONNRESET)));
+        assert!(bench.connection.is_ending());
+        assert!(bench.send().is_none(), "nothing more is sent");
+        assert!(!bench.connection.is_idle());
+        bench.connection.sent(output, false, &mut bench.outputs);
+        assert!(bench.connection.is_idle());
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size_of::<Connection<()>>() <= 192, "{}", size_of::<Connection<()>>());
+    }
+}

@@ -1,0 +1,374 @@
+//! The epoll backend: registered once, edge-triggered, one hot buffer, sends that do not wait.
+#![allow(unsafe_code)] // The three epoll calls.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::mailbox::{ConnId, Doorbell};
+use crate::output::Output;
+use crate::reactor::backend::{
+    Backend, Endpoint, Engine, Errno, Event, Received, RecvEnd, Sending, Wait,
+};
+use crate::reactor::listener::Listener;
+use crate::reactor::socket;
+use crate::stats::ReactorStats;
+
+/// Events that one epoll_wait may report.
+const EVENTS: usize = 1024;
+
+/// Bytes one recv(2) may take: all of them stay in the cache.
+const BUFFER: usize = 1 << 16;
+
+/// Connections accepted from one listener in one poll.
+const ACCEPTS: usize = 64;
+
+/// What every connection is watched for. EPOLLOUT joins only after a send found the socket full.
+const READABLE: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLET) as u32;
+
+/// Says that the peer's last bytes are at hand, so that no further edge announces what follows them.
+const LAST: u32 = (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32;
+
+const WRITABLE: u32 = (libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR) as u32;
+
+/// Indices from here on name listeners and the doorbell, not connections.
+const DOORBELL: u32 = u32::MAX;
+const FIRST_LISTENER: u32 = u32::MAX - 1024;
+
+/// Moves bytes with epoll(7), recv(2) and send(2).
+pub struct Epoll {
+    epoll: OwnedFd,
+    engine: Engine,
+    listeners: Arc<[Listener]>,
+    slots: Vec<Option<Slot>>,
+    buffer: Vec<u8>,
+    ready: Vec<libc::epoll_event>,
+    /// Connections with bytes at hand that no edge will announce again.
+    readable: Vec<ConnId>,
+    /// Events that came about outside of `poll`.
+    pending: Vec<Event<Self>>,
+    stats: Arc<ReactorStats>,
+}
+
+struct Slot {
+    id: ConnId,
+    fd: OwnedFd,
+    /// The reactor wants bytes.
+    receiving: bool,
+    /// Bytes may be at hand.
+    readable: bool,
+    /// The peer's last bytes are at hand.
+    last: bool,
+    /// Stands in `readable`, or was reported in the events of this poll.
+    listed: bool,
+    /// EPOLLOUT has joined.
+    watched_for_room: bool,
+    /// The output that did not fit into the socket, and how much of it has left.
+    sending: Option<(Output, usize)>,
+}
+
+/// A connection that has become readable.
+#[derive(Debug)]
+pub struct Readable(ConnId);
+
+impl Epoll {
+    /// A backend that accepts from `listeners` and is woken by `doorbell`.
+    ///
+    /// # Errors
+    ///
+    /// EMFILE and its kind.
+    pub fn new(
+        listeners: Arc<[Listener]>,
+        doorbell: &Doorbell,
+        stats: Arc<ReactorStats>,
+    ) -> io::Result<Self> {
+        // SAFETY: takes no pointers; the result is a fresh descriptor that nobody else owns.
+        let epoll = unsafe {
+            let fd = libc::epoll_create1(libc::EPOLL_CLOEXEC);
+            if fd < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            OwnedFd::from_raw_fd(fd)
+        };
+        for listener in listeners.iter() {
+            socket::set_nonblocking(&listener.as_fd(), true)?;
+        }
+        let engine = Engine {
+            name: "epoll",
+            rung: "",
+            kernel: socket::kernel_release(),
+            features: vec!["edge-triggered"],
+        };
+        let epoll = Self {
+            epoll,
+            engine,
+            listeners,
+            slots: Vec::new(),
+            buffer: vec![0; BUFFER],
+            ready: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS],
+            readable: Vec::new(),
+            pending: Vec::new(),
+            stats,
+        };
+        if let Some(bell) = doorbell.bell() {
+            let name = ConnId { index: DOORBELL, generation: 0 };
+            watch(&epoll.epoll, libc::EPOLL_CTL_ADD, bell, READABLE, name)?;
+        }
+        Ok(epoll)
+    }
+
+    /// Waits for edges. An interrupted wait reports none.
+    fn wait(&mut self, wait: Wait) -> io::Result<usize> {
+        let timeout = match wait {
+            Wait::No => 0,
+            Wait::For(time) => milliseconds(time),
+            Wait::Forever => -1,
+        };
+        self.stats.waits.add(1);
+        // SAFETY: the kernel writes at most as many events as the vector holds.
+        let count = unsafe {
+            let (start, len) = (self.ready.as_mut_ptr(), self.ready.len() as i32);
+            libc::epoll_wait(self.epoll.as_raw_fd(), start, len, timeout)
+        };
+        if count >= 0 {
+            return Ok(count as usize);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() == io::ErrorKind::Interrupted { Ok(0) } else { Err(error) }
+    }
+
+    fn accept(&mut self, listener: usize, events: &mut Vec<Event<Self>>) {
+        for _ in 0..ACCEPTS {
+            self.stats.operations.add(1);
+            match socket::accept(self.listeners[listener].as_fd()) {
+                Ok(fd) => events.push(Event::Accepted(fd)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    self.stop_accept(listener);
+                    let error = Some(Errno::of(&error));
+                    return events.push(Event::AcceptEnded { listener, error });
+                }
+            }
+        }
+    }
+
+    /// Turns the edges of one connection into events.
+    fn report(&mut self, id: ConnId, edges: u32, events: &mut Vec<Event<Self>>) {
+        let Some(slot) = live(&mut self.slots, id) else { return };
+        if edges & (libc::EPOLLIN as u32 | LAST) != 0 {
+            slot.readable = true;
+            slot.last |= edges & LAST != 0;
+            if slot.receiving && !slot.listed {
+                slot.listed = true;
+                events.push(Event::Received { id, arrival: Readable(id), more: true });
+            }
+        }
+        if edges & WRITABLE == 0 {
+            return;
+        }
+        if let Some((output, sent)) = slot.sending.take()
+            && let Sending::Done { output, result } = self.send_rest(id, output, sent)
+        {
+            events.push(Event::Sent { id, output, result });
+        }
+    }
+
+    /// Sends until all has left or the socket is full.
+    fn send_rest(&mut self, id: ConnId, output: Output, mut sent: usize) -> Sending {
+        let Some(slot) = live(&mut self.slots, id) else {
+            return Sending::Done { output, result: Err(Errno(libc::EBADF)) };
+        };
+        while sent < output.len() {
+            self.stats.operations.add(1);
+            match socket::send_output(slot.fd.as_fd(), &output, sent) {
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // From its first full socket on, a connection is watched for room as well.
+                    if !slot.watched_for_room {
+                        let events = READABLE | libc::EPOLLOUT as u32;
+                        let watched =
+                            watch(&self.epoll, libc::EPOLL_CTL_MOD, slot.fd.as_fd(), events, id);
+                        if let Err(error) = watched {
+                            return Sending::Done { output, result: Err(Errno::of(&error)) };
+                        }
+                        slot.watched_for_room = true;
+                    }
+                    slot.sending = Some((output, sent));
+                    return Sending::InFlight;
+                }
+                Err(error) => return Sending::Done { output, result: Err(Errno::of(&error)) },
+            }
+        }
+        Sending::Done { output, result: Ok(()) }
+    }
+}
+
+impl Backend for Epoll {
+    type Socket = OwnedFd;
+    type Arrival = Readable;
+
+    fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn listeners(&self) -> usize {
+        self.listeners.len()
+    }
+
+    fn poll(&mut self, wait: Wait, events: &mut Vec<Event<Self>>) -> io::Result<()> {
+        events.append(&mut self.pending);
+        for id in self.readable.drain(..) {
+            let Some(slot) = live(&mut self.slots, id) else { continue };
+            slot.listed = slot.receiving;
+            if slot.receiving {
+                events.push(Event::Received { id, arrival: Readable(id), more: true });
+            }
+        }
+        let count = self.wait(if events.is_empty() { wait } else { Wait::No })?;
+        self.stats.completions.add(count as u64);
+        for n in 0..count {
+            let libc::epoll_event { events: edges, u64: name } = self.ready[n];
+            let id = unpack(name);
+            match id.index {
+                DOORBELL => events.push(Event::Woken),
+                FIRST_LISTENER.. => self.accept((id.index - FIRST_LISTENER) as usize, events),
+                _ => self.report(id, edges, events),
+            }
+        }
+        Ok(())
+    }
+
+    fn start_accept(&mut self, listener: usize) {
+        let id = ConnId { index: FIRST_LISTENER + listener as u32, generation: 0 };
+        let fd = self.listeners[listener].as_fd();
+        let events = libc::EPOLLIN as u32;
+        if let Err(error) = watch(&self.epoll, libc::EPOLL_CTL_ADD, fd, events, id) {
+            let error = Some(Errno::of(&error));
+            self.pending.push(Event::AcceptEnded { listener, error });
+        }
+    }
+
+    fn stop_accept(&mut self, listener: usize) {
+        let fd = self.listeners[listener].as_fd();
+        let id = ConnId { index: 0, generation: 0 };
+        // Fails when accepting had not been started, which is what is wanted.
+        let _ = watch(&self.epoll, libc::EPOLL_CTL_DEL, fd, 0, id);
+    }
+
+    fn refuse(&mut self, socket: OwnedFd, reply: &[u8]) {
+        socket::refuse(socket, reply);
+    }
+
+    fn open(&mut self, id: ConnId, fd: OwnedFd) -> io::Result<Endpoint> {
+        let address = socket::prepare(&fd)?;
+        watch(&self.epoll, libc::EPOLL_CTL_ADD, fd.as_fd(), READABLE, id)?;
+        let endpoint = Endpoint { fd: fd.as_raw_fd(), address };
+        let index = id.index as usize;
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, || None);
+        }
+        self.slots[index] = Some(Slot {
+            id,
+            fd,
+            receiving: false,
+            readable: false,
+            last: false,
+            listed: false,
+            watched_for_room: false,
+            sending: None,
+        });
+        Ok(endpoint)
+    }
+
+    fn start_recv(&mut self, id: ConnId) {
+        let Some(slot) = live(&mut self.slots, id) else { return };
+        slot.receiving = true;
+        if slot.readable && !slot.listed {
+            slot.listed = true;
+            self.readable.push(id);
+        }
+    }
+
+    fn stop_recv(&mut self, id: ConnId) {
+        let Some(slot) = live(&mut self.slots, id) else { return };
+        if std::mem::take(&mut slot.receiving) {
+            self.pending.push(Event::RecvEnded { id, end: RecvEnd::Stopped });
+        }
+    }
+
+    fn receive<R>(&mut self, arrival: Readable, look: impl FnOnce(Received<'_>) -> R) -> R {
+        let Readable(id) = arrival;
+        let Some(slot) = live(&mut self.slots, id) else { return look(Received::Nothing) };
+        slot.listed = false;
+        if !slot.receiving {
+            return look(Received::Nothing);
+        }
+        self.stats.operations.add(1);
+        let received = match socket::recv(slot.fd.as_fd(), &mut self.buffer) {
+            Ok(0) => Received::Ended(RecvEnd::Eof),
+            Ok(count) => Received::Bytes(&self.buffer[..count]),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Received::Nothing,
+                _ => Received::Ended(RecvEnd::Failed(Errno::of(&error))),
+            },
+        };
+        // A short read empties the socket: an edge announces what comes next. Only the end of the
+        // stream may have been announced already.
+        slot.readable = match received {
+            Received::Bytes(bytes) => bytes.len() == BUFFER || slot.last,
+            _ => false,
+        };
+        slot.receiving = !matches!(received, Received::Ended(_));
+        if slot.readable {
+            slot.listed = true;
+            self.readable.push(id);
+        }
+        look(received)
+    }
+
+    fn send(&mut self, id: ConnId, output: Output) -> Sending {
+        self.send_rest(id, output, 0)
+    }
+
+    fn shutdown(&mut self, id: ConnId) {
+        self.stop_recv(id);
+        let Some(slot) = live(&mut self.slots, id) else { return };
+        socket::shutdown(slot.fd.as_fd());
+        if let Some((output, _)) = slot.sending.take() {
+            let result = Err(Errno(libc::ECANCELED));
+            self.pending.push(Event::Sent { id, output, result });
+        }
+    }
+
+    fn close(&mut self, id: ConnId) {
+        // Closing the only descriptor ends the registration as well.
+        if live(&mut self.slots, id).is_some() {
+            self.slots[id.index as usize] = None;
+        }
+    }
+}
+
+#[inline]
+fn live(slots: &mut [Option<Slot>], id: ConnId) -> Option<&mut Slot> {
+    slots.get_mut(id.index as usize)?.as_mut().filter(|slot| slot.id == id)
+}
+
+fn watch(epoll: &OwnedFd, how: i32, fd: BorrowedFd<'_>, events: u32, id: ConnId) -> io::Result<()> {
+    let name = u64::from(id.generation) << 32 | u64::from(id.index);
+    let mut event = libc::epoll_event { events, u64: name };
+    // SAFETY: the kernel copies the event during the call.
+    let done = unsafe { libc::epoll_ctl(epoll.as_raw_fd(), how, fd.as_raw_fd(), &raw mut event) };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// The name that `watch` gave to an event.
+fn unpack(name: u64) -> ConnId {
+    ConnId { index: name as u32, generation: (name >> 32) as u32 }
+}
+
+/// Rounds up: a wait that ends early would be followed by one of no length.
+fn milliseconds(time: Duration) -> i32 {
+    i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
+}
