@@ -14,12 +14,13 @@
 //! | commands | [`command`] | what each request means |
 //! | people | [`session`], [`instance`], [`client`] | one client; what all reactors share |
 //! | matter | [`resp`], [`store`], [`config`], [`stats`] | protocol, keys, directives, counters |
-//! | ground | [`clock`], [`output`], [`mailbox`], [`peer`], [`number`], [`memory`] | time, bytes on their way out, doorbells, addresses, numbers, what is allocated |
+//! | ground | [`clock`], [`output`], [`mailbox`], [`peer`], [`number`], [`glob`], [`memory`] | time, bytes on their way out, doorbells, addresses, numbers, patterns, what is allocated |
 
 pub mod client;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod glob;
 pub mod instance;
 pub mod mailbox;
 pub mod memory;

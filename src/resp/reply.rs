@@ -1,6 +1,6 @@
 //! Writes replies, in the version of the protocol that the client speaks.
 
-use super::number::format_f64;
+use crate::number::format_f64;
 use crate::output::Output;
 use bytes::Bytes;
 
@@ -256,7 +256,7 @@ mod tests {
             (|r| r.map(6), "*12\r\n", "%6\r\n"),
             (|r| r.set(100), "*100\r\n", "~100\r\n"),
             (|r| r.push(2), "*2\r\n", ">2\r\n"),
-            (|r| r.double(3.141), "$5\r\n3.141\r\n", ",3.141\r\n"),
+            (|r| r.double(0.1), "$19\r\n0.10000000000000001\r\n", ",0.10000000000000001\r\n"),
             (|r| r.double(f64::NEG_INFINITY), "$4\r\n-inf\r\n", ",-inf\r\n"),
             (|r| r.boolean(true), ":1\r\n", "#t\r\n"),
             (|r| r.boolean(false), ":0\r\n", "#f\r\n"),

@@ -6,25 +6,8 @@
 
 use super::args::{Args, Span};
 use super::inline::{self, UnbalancedQuotes};
-use super::number::parse_i64;
-use std::borrow::Cow;
-use std::fmt;
-
-/// The longest line: a header, or a whole inline command. Fixed in Redis, too.
-pub const MAX_LINE: usize = 64 * 1024;
-
-/// What a client may send.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// A client that has not yet authenticated may send only short requests.
-    pub authenticated: bool,
-    /// The longest argument, in bytes: `proto-max-bulk-len`.
-    pub max_bulk_len: u64,
-}
-
-const MAX_ARGS: i64 = i32::MAX as i64;
-const MAX_ARGS_UNAUTHENTICATED: usize = 10;
-const MAX_BULK_LEN_UNAUTHENTICATED: usize = 16 * 1024;
+use super::limits::{Limits, MAX_ARGS, MAX_LINE, ProtocolError};
+use crate::number::parse_i64;
 
 /// An unfinished request of fewer arguments is read again from its start when more has come.
 const KEPT_SPANS: usize = 32;
@@ -158,7 +141,7 @@ impl Parser {
             if header.number == 0 {
                 return Ok(Status::Complete { consumed: header.end });
             }
-            if header.number > MAX_ARGS_UNAUTHENTICATED && !limits.authenticated {
+            if header.number > limits.most_args() {
                 return Err(ProtocolError::UnauthenticatedCount);
             }
             self.progress = Progress { count: header.number, line: header.end, scanned: 0 };
@@ -205,7 +188,7 @@ impl Parser {
             return Ok(None);
         };
         match parse_i64(&input[1..end]) {
-            Some(count) if count <= MAX_ARGS => {
+            Some(count) if count <= MAX_ARGS as i64 => {
                 Ok(Some(Header { number: count.max(0) as usize, end: end + 2 }))
             }
             _ => Err(ProtocolError::InvalidCount),
@@ -303,75 +286,6 @@ fn short_header(input: &[u8], sigil: u8) -> Option<Header> {
         _ => None,
     }
 }
-
-impl Limits {
-    #[inline]
-    fn longest_bulk(&self) -> usize {
-        let longest = self.max_bulk_len as usize;
-        if self.authenticated { longest } else { longest.min(MAX_BULK_LEN_UNAUTHENTICATED) }
-    }
-
-    /// Why a bulk string longer than [`Limits::longest_bulk`] is refused.
-    #[cold]
-    fn refusal(&self, len: usize) -> ProtocolError {
-        if len as u64 > self.max_bulk_len {
-            ProtocolError::InvalidBulkLength
-        } else {
-            ProtocolError::UnauthenticatedBulkLength
-        }
-    }
-}
-
-/// Bytes that are no request. The connection is told, and closed: where the next request would begin
-/// is unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProtocolError {
-    /// An inline command of more than [`MAX_LINE`] bytes.
-    TooBigInline,
-    UnbalancedQuotes,
-    /// The first line of an array does not end within [`MAX_LINE`] bytes.
-    TooBigCountLine,
-    /// The number of arguments is no integer, or above 2^31 - 1.
-    InvalidCount,
-    UnauthenticatedCount,
-    /// The first line of a bulk string does not end within [`MAX_LINE`] bytes.
-    TooBigLengthLine,
-    /// An argument does not begin with `$`.
-    ExpectedBulk {
-        got: u8,
-    },
-    /// The length of an argument is no integer, negative, or above `proto-max-bulk-len`.
-    InvalidBulkLength,
-    UnauthenticatedBulkLength,
-}
-
-impl ProtocolError {
-    /// The error's text as Redis 7.0 sends it, without its code `ERR`. It may hold any byte.
-    pub fn text(self) -> Cow<'static, [u8]> {
-        let text: &[u8] = match self {
-            Self::TooBigInline => b"Protocol error: too big inline request",
-            Self::UnbalancedQuotes => b"Protocol error: unbalanced quotes in request",
-            Self::TooBigCountLine => b"Protocol error: too big mbulk count string",
-            Self::InvalidCount => b"Protocol error: invalid multibulk length",
-            Self::UnauthenticatedCount => b"Protocol error: unauthenticated multibulk length",
-            Self::TooBigLengthLine => b"Protocol error: too big bulk count string",
-            Self::ExpectedBulk { got } => {
-                return [b"Protocol error: expected '$', got '", &[got][..], b"'"].concat().into();
-            }
-            Self::InvalidBulkLength => b"Protocol error: invalid bulk length",
-            Self::UnauthenticatedBulkLength => b"Protocol error: unauthenticated bulk length",
-        };
-        text.into()
-    }
-}
-
-impl fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text().escape_ascii().fmt(f)
-    }
-}
-
-impl std::error::Error for ProtocolError {}
 
 #[cfg(test)]
 mod tests {
@@ -646,8 +560,8 @@ mod tests {
         #[test]
         fn noise_reads_the_same_in_pieces(stream in noise()) {
             let expected = whole(&stream, &LIMITS);
-            prop_assert_eq!(feed(&stream, 0..=stream.len(), &LIMITS, false), expected.clone());
-            prop_assert_eq!(feed(&stream, 0..=stream.len(), &LIMITS, true), expected);
+            prop_assert_eq!(&feed(&stream, 0..=stream.len(), &LIMITS, false), &expected);
+            prop_assert_eq!(&feed(&stream, 0..=stream.len(), &LIMITS, true), &expected);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Numbers in text, by the rules of Redis 7.0: what it accepts, what it refuses and what it prints.
 
-use super::binary::Binary;
+mod binary;
+pub mod long_double;
+
+use binary::Binary;
 use std::io::Write;
 use std::ops::Deref;
 
@@ -193,5 +196,198 @@ impl Deref for F64Text {
 
     fn deref(&self) -> &[u8] {
         &self.bytes[..self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn printed(value: f64) -> String {
+        String::from_utf8(format_f64(value).to_vec()).expect("ASCII")
+    }
+
+    #[test]
+    fn integers_have_one_form() {
+        for (text, number) in [
+            ("0", 0),
+            ("-1", -1),
+            ("1234567890123456789", 1_234_567_890_123_456_789),
+            ("9223372036854775807", i64::MAX),
+            ("-9223372036854775808", i64::MIN),
+        ] {
+            assert_eq!(parse_i64(text.as_bytes()), Some(number));
+        }
+        for refused in [
+            "",
+            "-",
+            "+",
+            "+1",
+            " 1",
+            "1 ",
+            "01",
+            "-01",
+            "-0",
+            "00",
+            "1.0",
+            "1e3",
+            "0x1",
+            "1\0",
+            "--1",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "99999999999999999999999",
+            "1234567890123456789x",
+        ] {
+            assert_eq!(parse_i64(refused.as_bytes()), None, "{refused:?}");
+        }
+        assert_eq!(parse_u64(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(parse_u64(b"18446744073709551616"), None);
+        assert_eq!(parse_u64(b"184467440737095516150"), None);
+        assert_eq!(parse_u64(b"-1"), None);
+    }
+
+    /// What `ZADD` of redis-server 7.0.15 makes of each text.
+    #[test]
+    fn doubles_are_read_as_redis_reads_them() {
+        let cases = [
+            ("1", 1.0),
+            ("+1", 1.0),
+            ("1.5", 1.5),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("1e5", 1e5),
+            ("1E-2", 0.01),
+            ("inf", f64::INFINITY),
+            ("+inf", f64::INFINITY),
+            ("-INFINITY", f64::NEG_INFINITY),
+            ("0x10", 16.0),
+            ("0x1p3", 8.0),
+            ("-0x1.8p-2", -0.375),
+            ("0X.8P0", 0.5),
+            ("0e999", 0.0),
+            ("0x0p99999", 0.0),
+            ("0.0", 0.0),
+            ("007", 7.0),
+            ("3e-324", 5e-324),
+            ("1e-310", 1e-310),
+            ("0x1p-1074", 5e-324),
+            ("0x1.8p-1075", 5e-324),
+        ];
+        for (text, value) in cases {
+            assert_eq!(parse_f64(text.as_bytes()), Some(value), "{text}");
+        }
+        assert!(parse_f64(b"-0").is_some_and(|zero| zero == 0.0 && zero.is_sign_negative()));
+        for refused in [
+            "",
+            " 1",
+            "1 ",
+            "\t5",
+            "1\0",
+            "\x005",
+            ".",
+            "1e",
+            "1e+",
+            "e5",
+            "1_0",
+            "--1",
+            "+-1",
+            "1d",
+            "infi",
+            "nan",
+            "NaN",
+            "-nan",
+            "nan(1)",
+            "0x",
+            "0x.",
+            "0x1p",
+            "0xg",
+            "0x-1",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "1e-324",
+            "0x1p5000",
+            "0x1p-5000",
+            "0x1p-1075",
+        ] {
+            assert_eq!(parse_f64(refused.as_bytes()), None, "{refused:?}");
+        }
+    }
+
+    /// What `ZCOUNT` of redis-server 7.0.15 makes of each text.
+    #[test]
+    fn bounds_are_c_strings() {
+        for (text, value) in [
+            ("", 0.0),
+            ("\0", 0.0),
+            (" 1", 1.0),
+            ("\x0b1", 1.0),
+            ("1\0zz", 1.0),
+            ("1e400", f64::INFINITY),
+            ("1e-400", 0.0),
+            ("-inf", f64::NEG_INFINITY),
+        ] {
+            assert_eq!(parse_bound(text.as_bytes()), Some(value), "{text:?}");
+        }
+        for refused in [" ", "   ", " \0", "+", "-", "1 ", "nan", "0x"] {
+            assert_eq!(parse_bound(refused.as_bytes()), None, "{refused:?}");
+        }
+    }
+
+    /// Recorded from redis-server 7.0.15.
+    #[test]
+    fn doubles_are_printed_as_redis_prints_them() {
+        let cases = [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.0, "1"),
+            (-1.0, "-1"),
+            (3.5, "3.5"),
+            (0.375, "0.375"),
+            (0.1, "0.10000000000000001"),
+            (-0.0001, "-0.0001"),
+            (1e-5, "1.0000000000000001e-05"),
+            (100_000.0, "100000"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (123_456_789_012_345_678.0, "1.2345678901234568e+17"),
+            (5e-324, "4.9406564584124654e-324"),
+            (1e-310, "9.9999999999999694e-311"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::NAN, "nan"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (-f64::MIN_POSITIVE, "-2.2250738585072014e-308"),
+            (9_007_199_254_740_993.0, "9007199254740992"),
+            (2_251_799_813_685_248.5, "2251799813685248.5"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(printed(value), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_integer_comes_back(number in any::<i64>()) {
+            prop_assert_eq!(parse_i64(number.to_string().as_bytes()), Some(number));
+        }
+
+        #[test]
+        fn every_double_comes_back(bits in any::<u64>()) {
+            let value = f64::from_bits(bits);
+            prop_assume!(!value.is_nan());
+            let text = format_f64(value);
+            prop_assert_eq!(parse_f64(&text).map(f64::to_bits), Some(bits));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(text in "[-+0-9a-fxpE. \0]{0,12}") {
+            let text = text.as_bytes();
+            prop_assert!(parse_f64(text).is_none_or(|value| !value.is_nan()));
+            prop_assert!(parse_f64(text).is_none() || parse_bound(text) == parse_f64(text));
+            prop_assert!(parse_i64(text).is_none_or(|n| n.to_string().as_bytes() == text));
+        }
     }
 }

@@ -27,7 +27,7 @@ impl Binary {
             let digit = char::from(byte).to_digit(16)?;
             any = true;
             if value.mantissa >> 120 == 0 {
-                value.mantissa = value.mantissa << 4 | u128::from(digit);
+                value.mantissa = (value.mantissa << 4) | u128::from(digit);
                 value.exponent -= if point { 4 } else { 0 };
             } else {
                 value.mantissa |= u128::from(digit != 0);
@@ -75,8 +75,8 @@ impl Binary {
 }
 
 /// A decimal exponent; what is out of range is very large.
-fn parse_power(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = super::number::split_sign(text);
+pub(super) fn parse_power(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = super::split_sign(text);
     if digits.is_empty() {
         return None;
     }

@@ -1,0 +1,91 @@
+//! Nanoseconds of the protocol alone: requests parsed, replies written, numbers read and printed.
+//!
+//! `cargo bench --bench micro` measures; `cargo bench --bench micro -- --test` only runs each once.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::hint::black_box;
+use torc::number::{format_f64, parse_f64, parse_i64};
+use torc::output::Output;
+use torc::resp::limits::Limits;
+use torc::resp::reply::{Reply, Version};
+use torc::resp::request::{Parser, Status};
+
+const LIMITS: Limits = Limits { authenticated: true, max_bulk_len: 512 << 20 };
+
+fn requests(c: &mut Criterion) {
+    let mut group = c.benchmark_group("parse");
+    let value = "v".repeat(64);
+    let get = encode(&["GET", "key:000000012345"]);
+    let set = encode(&["SET", "key:000000012345", &value]);
+    let mget = encode(&["key:000000012345"; 101]);
+    let cases = [
+        ("GET", get.clone(), 1),
+        ("SET of 64 bytes", set.clone(), 1),
+        ("MGET of 100 keys", mget, 1),
+        ("inline PING", b"PING\r\n".to_vec(), 1),
+        ("64 times GET", get.repeat(64), 64),
+        ("64 times SET", set.repeat(64), 64),
+    ];
+    for (name, stream, count) in cases {
+        group.throughput(Throughput::Elements(count));
+        let mut parser = Parser::new();
+        group
+            .bench_function(name, |b| b.iter(|| parse_all(&mut parser, black_box(&stream), count)));
+    }
+}
+
+/// Returns the bytes of all last arguments, so that none can be left out.
+fn parse_all(parser: &mut Parser, stream: &[u8], count: u64) -> usize {
+    let (mut input, mut bytes) = (stream, 0);
+    for _ in 0..count {
+        let Ok(Status::Complete { consumed }) = parser.parse(input, &LIMITS) else {
+            panic!("the stream holds whole requests");
+        };
+        let args = parser.args(input);
+        bytes += args[args.len() - 1].len();
+        input = &input[consumed..];
+    }
+    bytes
+}
+
+fn encode(args: &[&str]) -> Vec<u8> {
+    let header = format!("*{}\r\n", args.len());
+    let args = args.iter().map(|arg| format!("${}\r\n{arg}\r\n", arg.len()));
+    std::iter::once(header).chain(args).collect::<String>().into_bytes()
+}
+
+fn replies(c: &mut Criterion) {
+    let mut group = c.benchmark_group("reply");
+    let value = [b'v'; 64];
+    let mut measure = |name: &str, write: &dyn Fn(&mut Reply<'_>)| {
+        let mut output = Output::new();
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                output.clear();
+                for _ in 0..64 {
+                    write(&mut Reply::new(black_box(&mut output), Version::V2));
+                }
+            });
+        });
+    };
+    measure("64 times OK", &|reply| reply.ok());
+    measure("64 times a bulk string of 64 bytes", &|reply| reply.bulk(black_box(&value)));
+    measure("64 times null", &|reply| reply.null());
+    measure("64 times a small integer", &|reply| reply.integer(black_box(1)));
+    measure("64 times a large integer", &|reply| reply.integer(black_box(1_234_567_890)));
+    measure("64 times a double", &|reply| reply.double(black_box(0.1)));
+}
+
+fn numbers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("number");
+    group.bench_function("parse 5 digits", |b| b.iter(|| parse_i64(black_box(b"12345"))));
+    group.bench_function("parse 19 digits", |b| {
+        b.iter(|| parse_i64(black_box(b"-1234567890123456789")));
+    });
+    group.bench_function("parse a double", |b| b.iter(|| parse_f64(black_box(b"12345.678"))));
+    group.bench_function("print a double", |b| b.iter(|| format_f64(black_box(12345.678))));
+    group.bench_function("print a whole double", |b| b.iter(|| format_f64(black_box(12345.0))));
+}
+
+criterion_group!(benches, requests, replies, numbers);
+criterion_main!(benches);
