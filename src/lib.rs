@@ -29,6 +29,7 @@ pub mod output;
 pub mod peer;
 pub mod reactor;
 pub mod resp;
+pub mod server;
 pub mod service;
 pub mod session;
 pub mod stats;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use mimalloc::MiMalloc;
 use torc::config::{LogLevel, command_line};
 use torc::memory::Counted;
+use torc::server;
 
 #[global_allocator]
 static ALLOCATOR: Counted<MiMalloc> = Counted(MiMalloc);
@@ -16,8 +17,13 @@ fn main() -> ExitCode {
         Err(exit) => return exit.leave(),
     };
     start_log(config.loglevel.get());
-    // The server starts here.
-    ExitCode::SUCCESS
+    match server::run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("torc: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Logs to standard error, a line a message, with Redis' marks:
