@@ -23,6 +23,8 @@ pub struct Client {
     protocol: AtomicU8,
     pub no_evict: AtomicBool,
     pub no_touch: AtomicBool,
+    /// Its connection is about to be closed.
+    condemned: AtomicBool,
     names: RwLock<Names>,
 }
 
@@ -34,7 +36,8 @@ pub struct Names {
     pub lib_version: String,
 }
 
-const NO_COMMAND: u16 = u16::MAX;
+/// In place of a command's number: there was none.
+pub const NO_COMMAND: u16 = u16::MAX;
 
 impl Client {
     fn new(id: u64, peer: Peer, now: Instant) -> Self {
@@ -48,6 +51,7 @@ impl Client {
             protocol: AtomicU8::new(2),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
+            condemned: AtomicBool::new(false),
             names: RwLock::default(),
         }
     }
@@ -93,6 +97,23 @@ impl Client {
     pub fn rename(&self, change: impl FnOnce(&mut Names)) {
         change(&mut self.names.write());
     }
+
+    /// Decides that the connection will be closed. True for the first who does: the one who
+    /// counts it.
+    pub fn condemn(&self) -> bool {
+        !self.condemned.swap(true, Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub fn is_condemned(&self) -> bool {
+        self.condemned.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of memory that the entry takes.
+    pub fn memory(&self) -> usize {
+        let Names { name, lib_name, lib_version } = &*self.names.read();
+        size_of::<Self>() + name.capacity() + lib_name.capacity() + lib_version.capacity()
+    }
 }
 
 /// All clients of the server, by id.
@@ -114,13 +135,15 @@ impl ClientList {
         self.all.lock().remove(&id);
     }
 
-    /// The clients of this moment, oldest first.
+    /// The clients of this moment, oldest first, without those that are condemned.
     pub fn list(&self) -> Vec<Arc<Client>> {
-        self.all.lock().values().cloned().collect()
+        let all = self.all.lock();
+        all.values().filter(|client| !client.is_condemned()).cloned().collect()
     }
 
+    /// The client with that id, unless it is condemned.
     pub fn find(&self, id: u64) -> Option<Arc<Client>> {
-        self.all.lock().get(&id).cloned()
+        self.all.lock().get(&id).filter(|client| !client.is_condemned()).cloned()
     }
 
     pub fn count(&self) -> usize {

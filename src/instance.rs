@@ -37,10 +37,16 @@ pub struct ReactorLink {
 }
 
 impl Instance {
-    /// Asks the reactor of a client to close its connection. False if its mailbox is full.
+    /// Has a client's own reactor close its connection. False if that was decided already.
     pub fn disconnect(&self, client: &Client) -> bool {
+        if !client.condemn() {
+            return false;
+        }
         let link = &self.reactors[client.peer.reactor];
-        link.mailbox.push(Message::Close(client.peer.id)).is_ok()
+        if link.mailbox.push(Message::Close(client.peer.id)).is_err() {
+            log::warn!("a full mailbox: client {} is closed at its next request", client.id);
+        }
+        true
     }
 }
 
@@ -49,6 +55,9 @@ impl ReactorLink {
         Self { mailbox, stats, commands: CommandStats::new(commands) }
     }
 }
+
+/// The version of Redis that clients may take this server for.
+pub const REDIS_VERSION: &str = "7.2.4";
 
 /// A new run id: forty random hexadecimal digits.
 pub fn run_id(random: &mut fastrand::Rng) -> String {

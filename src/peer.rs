@@ -22,3 +22,21 @@ pub enum PeerAddress {
     Tcp { peer: SocketAddr, local: SocketAddr },
     Unix { path: Arc<PathBuf> },
 }
+
+impl PeerAddress {
+    /// The client's end as CLIENT LIST shows it: `ip:port`, or `path:0` of a Unix socket.
+    pub fn remote(&self) -> String {
+        match self {
+            Self::Tcp { peer, .. } => peer.to_string(),
+            Self::Unix { path } => format!("{}:0", path.display()),
+        }
+    }
+
+    /// The server's end, likewise.
+    pub fn local(&self) -> String {
+        match self {
+            Self::Tcp { local, .. } => local.to_string(),
+            Self::Unix { .. } => self.remote(),
+        }
+    }
+}

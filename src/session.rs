@@ -1,8 +1,10 @@
 //! What the server knows of one client, on the reactor that serves it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use crate::client::Client;
+use crate::client::{Client, NO_COMMAND};
 use crate::resp::{Unfinished, Version};
 
 /// One connection's state between its requests.
@@ -18,7 +20,7 @@ pub struct Session {
     pub closing: bool,
     /// A long request of which a part has come.
     pub unfinished: Option<Box<Unfinished>>,
-    /// The number of the last command in the command table.
+    /// The number of the last command in the command table, or [`NO_COMMAND`].
     pub last_command: u16,
 }
 
@@ -27,8 +29,10 @@ pub struct Session {
 pub enum Replies {
     On,
     Off,
-    /// CLIENT REPLY SKIP was just run: the next request gets no reply.
+    /// CLIENT REPLY SKIP is running: it gets no reply, nor does the request after it.
     SkipNext,
+    /// That request is the next one, or is running.
+    Skip,
 }
 
 impl Session {
@@ -41,7 +45,27 @@ impl Session {
             replies: Replies::On,
             closing: false,
             unfinished: None,
-            last_command: 0,
+            last_command: NO_COMMAND,
         }
+    }
+
+    /// Publishes what others may know: once a batch, and before the client looks at itself.
+    #[inline]
+    pub fn note(&self, now: Instant) {
+        self.client.note(now, self.last_command, self.db, self.version.number());
+    }
+
+    /// RESET: as if the client had just connected. It keeps its id and the name of its library.
+    pub fn reset(&mut self, authenticated: bool) {
+        self.db = 0;
+        self.version = Version::V2;
+        self.authenticated = authenticated;
+        // A skip stays in force: the reply that it skips is that of RESET.
+        if self.replies == Replies::Off {
+            self.replies = Replies::On;
+        }
+        self.client.no_evict.store(false, Ordering::Relaxed);
+        self.client.no_touch.store(false, Ordering::Relaxed);
+        self.client.rename(|names| names.name.clear());
     }
 }

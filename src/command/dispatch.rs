@@ -8,7 +8,7 @@ use super::table::{Entry, TABLE, Table};
 use super::{Call, Command, Error, Flags};
 use crate::clock::Now;
 use crate::instance::Instance;
-use crate::output::Output;
+use crate::output::{Mark, Output};
 use crate::resp::{Args, Reply};
 use crate::session::{Replies, Session};
 use crate::stats::CommandStats;
@@ -42,7 +42,6 @@ impl Worker {
         now: Now,
     ) {
         let before = output.mark();
-        let replies = session.replies;
         let outcome = match self.resolve(session, args) {
             Ok(entry) => self.run(entry, session, args, output, now),
             Err(refusal) => Err(refusal),
@@ -54,8 +53,8 @@ impl Worker {
             Reply::new(output, session.version).error(&message);
         }
         self.stats().processed.add(1);
-        if replies != Replies::On {
-            self.suppress(session, replies, before, output);
+        if session.replies != Replies::On {
+            silence(session, before, output);
         }
     }
 
@@ -66,7 +65,9 @@ impl Worker {
     /// Finds the command, or says why the request is refused.
     #[inline]
     fn resolve(&self, session: &Session, args: Args<'_>) -> Result<Entry, Error> {
-        let Some(found) = self.table.find(&args[0]) else { return Err(unknown(args)) };
+        let Some(found) = self.table.find(&args[0]) else {
+            return Err(Error::unknown_command(args));
+        };
         let entry = if found.command.subcommands.is_empty() {
             found
         } else {
@@ -74,7 +75,11 @@ impl Worker {
         };
         let refusal = if !entry.command.accepts(args.len()) {
             Error::Arity(self.table.name(entry.number))
-        } else if !session.authenticated && !entry.command.flags.has(Flags::NO_AUTH) {
+        } else if !session.authenticated
+            && !entry.command.flags.has(Flags::NO_AUTH)
+            // The password may have been taken away since the client connected.
+            && !self.instance.config.requirepass.get().is_empty()
+        {
             Error::NotAuthenticated
         } else {
             return Ok(entry);
@@ -142,28 +147,15 @@ impl Worker {
             self.keyspace.hold(db, keys(command.keys, args));
         }
     }
-
-    /// CLIENT REPLY OFF and SKIP: takes the reply back.
-    #[cold]
-    fn suppress(
-        &self,
-        session: &mut Session,
-        before: Replies,
-        mark: crate::output::Mark,
-        output: &mut Output,
-    ) {
-        // A request that turns replies on is answered already.
-        if session.replies != Replies::On {
-            output.rewind(mark);
-        }
-        if before == Replies::SkipNext {
-            output.rewind(mark);
-            session.replies = Replies::On;
-        }
-    }
 }
 
-fn unknown(args: Args<'_>) -> Error {
-    let shown = args.iter().skip(1).take(20).map(<[u8]>::to_vec).collect();
-    Error::UnknownCommand { name: args[0].to_vec(), args: shown }
+/// CLIENT REPLY OFF and SKIP: takes back what the request was answered, be it an error.
+#[cold]
+fn silence(session: &mut Session, before: Mark, output: &mut Output) {
+    output.rewind(before);
+    session.replies = match session.replies {
+        Replies::SkipNext => Replies::Skip,
+        Replies::Skip => Replies::On,
+        lasting => lasting,
+    };
 }

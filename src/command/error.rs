@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::resp::Args;
+
 /// Written to the client by the dispatcher, once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -41,6 +43,8 @@ pub enum Error {
     /// AUTH with a password where none is configured.
     NoPasswordSet,
     UnsupportedProtocol,
+    /// `ERR text 'word'`, about a word that a client sent.
+    About(&'static str, Vec<u8>),
     /// Whatever only one command can say; it begins with the error's code.
     Other(Cow<'static, str>),
 }
@@ -49,6 +53,19 @@ impl Error {
     /// The error `ERR text`.
     pub fn text(text: impl Into<Cow<'static, str>>) -> Self {
         Self::Other(format!("ERR {}", text.into()).into())
+    }
+
+    /// The error `ERR text 'word'`.
+    pub fn about(text: &'static str, word: &[u8]) -> Self {
+        Self::About(text, word.to_vec())
+    }
+
+    /// No command has the name that the request begins with.
+    pub fn unknown_command(args: Args<'_>) -> Self {
+        let shown = |arg: &[u8]| arg[..arg.len().min(SHOWN)].to_vec();
+        // Each is shown with two quotes and a space at least.
+        let rest = args.rest(1).iter().take(SHOWN / 3 + 1).map(shown).collect();
+        Self::UnknownCommand { name: shown(&args[0]), args: rest }
     }
 }
 
@@ -60,6 +77,10 @@ impl Error {
             Self::UnknownSubcommand { name, container } => {
                 let try_help = format!("'. Try {container} HELP.");
                 [b"ERR unknown subcommand '", cut(name, SHOWN), try_help.as_bytes()].concat()
+            }
+            Self::About(text, word) => {
+                let text = format!("ERR {text} '");
+                [text.as_bytes(), cut(word, word.len()), b"'"].concat()
             }
             other => other.to_string().into_bytes(),
         }
@@ -74,7 +95,7 @@ impl fmt::Display for Error {
             Self::Arity(name) => {
                 return write!(f, "ERR wrong number of arguments for '{name}' command");
             }
-            Self::UnknownCommand { .. } | Self::UnknownSubcommand { .. } => {
+            Self::UnknownCommand { .. } | Self::UnknownSubcommand { .. } | Self::About(..) => {
                 return f.write_str(&String::from_utf8_lossy(&self.message()));
             }
             Self::NotAnInteger => "ERR value is not an integer or out of range",

@@ -30,6 +30,14 @@ impl Harness {
         Self::with_config(Config::default())
     }
 
+    /// A client that has still to give this password.
+    pub(crate) fn with_password(password: &str) -> Self {
+        let config = Config::default();
+        let pair = (&b"requirepass"[..], password.as_bytes());
+        config.set_many([pair]).expect("any text is a password");
+        Self::with_config(config)
+    }
+
     pub(crate) fn with_config(config: Config) -> Self {
         let doorbell = Arc::new(Doorbell::silent());
         let mailbox = Arc::new(Mailbox::new(16, doorbell.clone()));

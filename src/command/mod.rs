@@ -3,10 +3,12 @@
 //! A [`Command`] stands directly above its handler. The table, COMMAND and COMMAND DOCS, arity
 //! checks, key look-up, ACL categories and the page of supported commands all read it.
 
+pub mod connection;
 pub mod dispatch;
 pub mod error;
 #[cfg(test)]
 pub(crate) mod harness;
+mod help;
 pub mod keys;
 pub mod options;
 pub mod string;
@@ -32,6 +34,8 @@ pub struct Command {
     pub group: Group,
     /// The version of Redis that first had it.
     pub since: &'static str,
+    /// What later versions of Redis added to it, each with the version.
+    pub history: &'static [(&'static str, &'static str)],
     pub complexity: &'static str,
     pub summary: &'static str,
     pub arguments: &'static [Argument],
@@ -133,6 +137,10 @@ pub struct Argument {
     pub kind: Kind,
     /// The word that comes before it, such as EX; empty if none.
     pub token: &'static str,
+    /// The version of Redis that first had it; empty if it is as old as its command.
+    pub since: &'static str,
+    /// The version of Redis that first advised against it; empty if none does.
+    pub deprecated_since: &'static str,
     pub optional: bool,
     pub multiple: bool,
     /// The token comes again with each of several.
@@ -159,7 +167,16 @@ pub enum Kind {
 impl Argument {
     pub const fn new(name: &'static str, kind: Kind) -> Self {
         let (optional, multiple, multiple_token) = (false, false, false);
-        Self { name, kind, token: "", optional, multiple, multiple_token }
+        Self {
+            name,
+            kind,
+            token: "",
+            since: "",
+            deprecated_since: "",
+            optional,
+            multiple,
+            multiple_token,
+        }
     }
 
     /// The argument `key`, found by the first key specification.
@@ -193,6 +210,16 @@ impl Argument {
         self
     }
 
+    pub const fn since(mut self, version: &'static str) -> Self {
+        self.since = version;
+        self
+    }
+
+    pub const fn deprecated_since(mut self, version: &'static str) -> Self {
+        self.deprecated_since = version;
+        self
+    }
+
     pub const fn optional(mut self) -> Self {
         self.optional = true;
         self
@@ -213,6 +240,7 @@ impl Command {
         keys: &[],
         group: Group::Generic,
         since: "1.0.0",
+        history: &[],
         complexity: "O(1)",
         summary: "",
         arguments: &[],

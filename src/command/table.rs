@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::{Command, Group};
 
 /// The groups, in the order of the documentation. A new group is one line here.
-const GROUPS: &[&[&Command]] = &[super::string::COMMANDS];
+const GROUPS: &[&[&Command]] = &[super::connection::COMMANDS, super::string::COMMANDS];
 
 /// The table of all commands. A reactor keeps a reference to it.
 pub static TABLE: LazyLock<Table> = LazyLock::new(Table::new);

@@ -15,6 +15,17 @@ pub enum Version {
     V3,
 }
 
+impl Version {
+    /// 2 or 3.
+    #[inline]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::V2 => 2,
+            Self::V3 => 3,
+        }
+    }
+}
+
 /// Appends replies to an output.
 ///
 /// Kinds that RESP2 lacks become what Redis sends to RESP2 clients in their place.

@@ -9,8 +9,8 @@ use crate::clock::Now;
 use crate::command::dispatch::Worker;
 use crate::instance::Instance;
 use crate::output::Output;
-use crate::resp::{Limits, Parser, Reply, Status, Version};
-use crate::session::Session;
+use crate::resp::{Limits, Parser, Reply, Status};
+use crate::session::{Replies, Session};
 use crate::store::Keyspace;
 
 /// A connection's turn ends when this many bytes of replies are waiting.
@@ -67,7 +67,9 @@ impl Kv {
                 Err(error) => {
                     let message = [b"ERR ", &*error.text()].concat();
                     self.worker.stats().count_error(&message);
-                    Reply::new(output, session.version).error(&message);
+                    if session.replies == Replies::On {
+                        Reply::new(output, session.version).error(&message);
+                    }
                     break Next::Close;
                 }
             }
@@ -83,8 +85,7 @@ impl Kv {
 
     /// Publishes what the batch has counted, for INFO and CLIENT LIST on any reactor.
     fn publish(&mut self, session: &Session, now: Now) {
-        let protocol = if session.version == Version::V3 { 3 } else { 2 };
-        session.client.note(now.steady, session.last_command, session.db, protocol);
+        session.note(now.steady);
         self.publish_tally();
     }
 
@@ -115,6 +116,9 @@ impl Service for Kv {
         output: &mut Output,
         now: Now,
     ) -> Served {
+        if session.client.is_condemned() {
+            return Served { consumed: input.len(), next: Next::Close };
+        }
         if let Some(unfinished) = session.unfinished.take() {
             self.parser.restore(*unfinished);
         }
