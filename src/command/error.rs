@@ -22,6 +22,8 @@ pub enum Error {
         container: String,
     },
     NotAnInteger,
+    /// An integer outside of these bounds.
+    NotBetween(i64, i64),
     NotAFloat,
     /// The result of INCRBYFLOAT would be no number.
     NotFinite,
@@ -99,6 +101,9 @@ impl fmt::Display for Error {
                 return f.write_str(&String::from_utf8_lossy(&self.message()));
             }
             Self::NotAnInteger => "ERR value is not an integer or out of range",
+            Self::NotBetween(low, high) => {
+                return write!(f, "ERR value is out of range, value must between {low} and {high}");
+            }
             Self::NotAFloat => "ERR value is not a valid float",
             Self::NotFinite => "ERR increment would produce NaN or Infinity",
             Self::Overflow => "ERR increment or decrement would overflow",

@@ -1,46 +1,62 @@
-//! The HELP of a container such as CLIENT, made of what its subcommands declare.
+//! HELP of the containers, made of their declarations.
 
-use super::table::TABLE;
 use super::{Argument, Call, Command, Error, Kind};
 
-/// The handler of every HELP: a line for each subcommand, and one that says what it does.
-pub(super) fn help(call: &mut Call<'_>) -> Result<(), Error> {
-    let container = TABLE.find(&call.args[0]).expect("the dispatcher found it by this name");
-    let subcommands = container.command.subcommands;
-    let name = container.command.name.to_ascii_uppercase();
-    call.reply.array(1 + 2 * subcommands.len());
-    call.reply.simple(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
-    for subcommand in subcommands {
-        call.reply.simple(&usage(subcommand));
+/// Replies with what the subcommands of `container` take and do, a line each.
+pub(super) fn help(call: &mut Call<'_>, container: &Command) -> Result<(), Error> {
+    let name = container.name.to_ascii_uppercase();
+    call.reply.array(1 + 2 * container.subcommands.len());
+    let usage = "<subcommand> [<arg> [value] [opt] ...]. Subcommands are:";
+    call.reply.simple(&format!("{name} {usage}"));
+    for subcommand in container.subcommands {
+        let mut line = subcommand.name.to_ascii_uppercase();
+        for argument in subcommand.arguments {
+            line.push(' ');
+            line.push_str(&syntax(argument));
+        }
+        call.reply.simple(&line);
         call.reply.simple(&format!("    {}", subcommand.summary));
     }
     Ok(())
 }
 
-/// As `KILL <ip:port>`, the name of the container left out.
-fn usage(command: &Command) -> String {
-    let arguments = command.arguments.iter().map(syntax);
-    let words: Vec<String> =
-        [command.name.to_ascii_uppercase()].into_iter().chain(arguments).collect();
-    words.join(" ")
-}
-
-/// As `[TYPE (NORMAL|PUBSUB)]`.
+/// The argument as Redis' documentation writes it: `[SAMPLES <count>]`.
 fn syntax(argument: &Argument) -> String {
-    let all = |parts: &[Argument], separator| {
-        parts.iter().map(syntax).collect::<Vec<_>>().join(separator)
-    };
+    let joined =
+        |parts: &[Argument], between| parts.iter().map(syntax).collect::<Vec<_>>().join(between);
     let value = match argument.kind {
-        Kind::PureToken => argument.token.to_owned(),
-        Kind::OneOf(choices) => format!("({})", all(choices, "|")),
-        Kind::Block(parts) => all(parts, " "),
+        Kind::PureToken => String::new(),
+        Kind::OneOf(choices) => joined(choices, "|"),
+        Kind::Block(parts) => joined(parts, " "),
         _ => format!("<{}>", argument.name),
     };
-    let value = match argument.kind {
-        Kind::PureToken => value,
-        _ if argument.token.is_empty() => value,
-        _ => format!("{} {value}", argument.token),
+    let words = [argument.token, &value].into_iter().filter(|word| !word.is_empty());
+    let once = words.collect::<Vec<_>>().join(" ");
+    let again = if argument.multiple_token { &once } else { &value };
+    let all = match argument.multiple {
+        true => format!("{once} [{again} ...]"),
+        false => once,
     };
-    let value = if argument.multiple { format!("{value} [{value} ...]") } else { value };
-    if argument.optional { format!("[{value}]") } else { value }
+    if argument.optional { format!("[{all}]") } else { all }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_written_as_in_the_documentation() {
+        const WORDS: &[Argument] = &[Argument::word("a", "ASYNC"), Argument::word("s", "SYNC")];
+        const PAIR: &[Argument] = &[Argument::key(), Argument::string("value")];
+        let samples = Argument::integer("count").token("SAMPLES").optional();
+        for (argument, written) in [
+            (Argument::key(), "<key>"),
+            (samples, "[SAMPLES <count>]"),
+            (Argument::key().multiple(), "<key> [<key> ...]"),
+            (Argument::one_of("mode", WORDS).optional(), "[ASYNC|SYNC]"),
+            (Argument::block("pair", PAIR).multiple(), "<key> <value> [<key> <value> ...]"),
+        ] {
+            assert_eq!(syntax(&argument), written);
+        }
+    }
 }

@@ -167,16 +167,8 @@ pub enum Kind {
 impl Argument {
     pub const fn new(name: &'static str, kind: Kind) -> Self {
         let (optional, multiple, multiple_token) = (false, false, false);
-        Self {
-            name,
-            kind,
-            token: "",
-            since: "",
-            deprecated_since: "",
-            optional,
-            multiple,
-            multiple_token,
-        }
+        let (token, since, deprecated_since) = ("", "", "");
+        Self { name, kind, token, since, deprecated_since, optional, multiple, multiple_token }
     }
 
     /// The argument `key`, found by the first key specification.

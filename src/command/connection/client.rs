@@ -220,7 +220,7 @@ static HELP: Command = Command {
     group: Group::Connection,
     since: "5.0.0",
     summary: "Shows what the subcommands do.",
-    run: help,
+    run: |call| help(call, &CLIENT),
     ..Command::BASE
 };
 
@@ -364,9 +364,9 @@ mod tests {
         assert_eq!(lines[1], "+CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
         for usage in [
             "+GETNAME",
-            "+LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID <client-id> [<client-id> ...]]",
-            "+NO-EVICT (ON|OFF)",
-            "+SETINFO (LIB-NAME <libname>|LIB-VER <libver>)",
+            "+LIST [TYPE NORMAL|MASTER|REPLICA|PUBSUB] [ID <client-id> [<client-id> ...]]",
+            "+NO-EVICT ON|OFF",
+            "+SETINFO LIB-NAME <libname>|LIB-VER <libver>",
         ] {
             assert!(lines.contains(&usage), "{usage} in {help}");
         }

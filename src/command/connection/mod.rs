@@ -8,7 +8,7 @@ mod client_list;
 mod handshakes;
 mod hello;
 
-use super::options::integer;
+use super::options::database;
 use super::{Argument, Call, Command, Error, Flags, Group};
 
 /// The commands of this group, in the order of Redis' documentation.
@@ -110,17 +110,9 @@ pub static SELECT: Command = Command {
 };
 
 fn select(call: &mut Call<'_>) -> Result<(), Error> {
-    let index = usize::try_from(int(&call.args[1])?).ok();
-    let exists = |index: &usize| *index < call.instance.config.databases;
-    call.session.db = index.filter(exists).ok_or(Error::DatabaseOutOfRange)?;
+    call.session.db = database(&call.args[1], call.instance.config.databases)?;
     call.reply.ok();
     Ok(())
-}
-
-/// An integer of 32 bits.
-fn int(word: &[u8]) -> Result<i32, Error> {
-    let text = "value is out of range, value must between -2147483648 and 2147483647";
-    i32::try_from(integer(word)?).map_err(|_| Error::text(text))
 }
 
 #[cfg(test)]
