@@ -43,7 +43,7 @@ pub struct Command {
     pub tips: &'static [&'static str],
     /// ACL categories beyond those that follow from flags and group.
     pub categories: &'static [&'static str],
-    pub subcommands: &'static [&'static Command],
+    pub subcommands: &'static [&'static Self],
     pub run: Handler,
 }
 

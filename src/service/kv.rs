@@ -166,3 +166,50 @@ impl Service for Kv {
         Some(period)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::harness::Harness;
+
+    /// Serves one client what it sends in turn; returns the replies, and what it wants at last.
+    fn serve(session: impl FnOnce(&mut Session), inputs: &[&[u8]]) -> (String, Served) {
+        let mut harness = Harness::new();
+        session(&mut harness.session);
+        let mut kv = Kv { worker: harness.worker, parser: Parser::new(), next_sweep: None };
+        let mut output = Output::new();
+        let mut last = Served { consumed: 0, next: Next::Close };
+        for input in inputs {
+            kv.enter();
+            last = kv.serve(&mut harness.session, input, &mut output, harness.now);
+            kv.leave();
+        }
+        let bytes: Vec<u8> = output.segments(0).flatten().copied().collect();
+        (String::from_utf8(bytes).expect("the tests ask for text"), last)
+    }
+
+    #[test]
+    fn nothing_runs_after_the_end_of_a_session() {
+        let requests = b"PING\r\nCLIENT KILL TYPE normal SKIPME no\r\nPING\r\n";
+        let (replies, last) = serve(|_| (), &[requests]);
+        assert_eq!((replies.as_str(), last.next), ("+PONG\r\n:1\r\n", Next::Close));
+        let (replies, last) = serve(|_| (), &[b"QUIT\r\nPING\r\n"]);
+        assert_eq!((replies.as_str(), last.next), ("+OK\r\n", Next::Close));
+    }
+
+    #[test]
+    fn nothing_runs_for_a_client_that_another_one_killed() {
+        let (replies, last) = serve(|session| assert!(session.client.condemn()), &[b"PING\r\n"]);
+        assert_eq!(replies, "");
+        assert_eq!(last, Served { consumed: 6, next: Next::Close });
+    }
+
+    #[test]
+    fn protocol_errors_are_replies() {
+        let (replies, last) = serve(|_| (), &[b"PING\r\n*x\r\n"]);
+        assert_eq!(replies, "+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n");
+        assert_eq!(last.next, Next::Close);
+        let (replies, last) = serve(|_| (), &[b"CLIENT REPLY OFF\r\n", b"*x\r\n"]);
+        assert_eq!((replies.as_str(), last.next), ("", Next::Close));
+    }
+}

@@ -48,15 +48,14 @@ fn hello(call: &mut Call<'_>) -> Result<(), Error> {
         None => call.session.version,
         Some(word) => version(word)?,
     };
-    let mut credentials = None;
+    // As in Redis, each option takes effect at once, and stays so if a later word is refused.
     let mut rest = call.args.rest(2);
     while let Some(option) = rest.get(0) {
         let used = match rest.len() {
             3.. if is(option, "AUTH") => {
-                credentials = rest.get(1).zip(rest.get(2));
+                authenticate(call, &rest[1], &rest[2])?;
                 3
             }
-            // The name stays even if a later word is refused, as in Redis.
             2.. if is(option, "SETNAME") => {
                 set_name(call, &rest[1])?;
                 2
@@ -64,9 +63,6 @@ fn hello(call: &mut Call<'_>) -> Result<(), Error> {
             _ => return Err(Error::about("Syntax error in HELLO option", option)),
         };
         rest = rest.rest(used);
-    }
-    if let Some((user, password)) = credentials {
-        authenticate(call, user, password)?;
     }
     if !call.session.authenticated {
         return Err(Error::Other(NOT_AUTHENTICATED.into()));
@@ -184,6 +180,10 @@ mod tests {
         assert_eq!(client.run("CLIENT GETNAME"), "$1\r\nn\r\n");
         assert_eq!(client.run("HELLO 2 AUTH default bad"), WRONG);
         assert_eq!(client.run("HELLO"), introduction("%7", 3), "who is in stays in");
+        let mut client = Harness::with_password("pw");
+        let request = ["HELLO", "3", "AUTH", "default", "pw", "SETNAME", "a b"];
+        assert_eq!(client.run_words(&request), BAD_NAME);
+        assert_eq!(client.run("CLIENT GETNAME"), "$-1\r\n", "in, and still in RESP2");
     }
 
     #[test]
