@@ -6,6 +6,8 @@ use crate::resp::Args;
 pub struct KeySpec {
     /// What the command does with them: the words of Redis' key specifications.
     pub flags: &'static [&'static str],
+    /// Why the flags are what they are, where Redis says it; else empty.
+    pub notes: &'static str,
     /// The word at which the search begins.
     pub begin: usize,
     pub find: Find,
@@ -27,17 +29,28 @@ impl KeySpec {
 
     /// One key, the `begin`th word.
     pub const fn at(begin: usize, flags: &'static [&'static str]) -> Self {
-        Self { flags, begin, find: Find::Range { last: 0, step: 1 } }
+        Self { flags, notes: "", begin, find: Find::Range { last: 0, step: 1 } }
     }
 
     /// All words after the name.
     pub const fn all(flags: &'static [&'static str]) -> Self {
-        Self { flags, begin: 1, find: Find::Range { last: -1, step: 1 } }
+        Self { flags, notes: "", begin: 1, find: Find::Range { last: -1, step: 1 } }
     }
 
     /// Every second word after the name: keys with their values.
     pub const fn pairs(flags: &'static [&'static str]) -> Self {
-        Self { flags, begin: 1, find: Find::Range { last: -1, step: 2 } }
+        Self { flags, notes: "", begin: 1, find: Find::Range { last: -1, step: 2 } }
+    }
+
+    /// The first words after the name, up to the `last`th.
+    pub const fn first(last: usize, flags: &'static [&'static str]) -> Self {
+        let find = Find::Range { last: last as i32 - 1, step: 1 };
+        Self { flags, notes: "", begin: 1, find }
+    }
+
+    pub const fn notes(mut self, notes: &'static str) -> Self {
+        self.notes = notes;
+        self
     }
 
     /// The places of the keys in a request of `words` words.

@@ -36,6 +36,7 @@ pub struct Command {
     pub since: &'static str,
     /// What later versions of Redis added to it, each with the version.
     pub history: &'static [(&'static str, &'static str)],
+    pub deprecated: Option<Deprecated>,
     pub complexity: &'static str,
     pub summary: &'static str,
     pub arguments: &'static [Argument],
@@ -45,6 +46,14 @@ pub struct Command {
     pub categories: &'static [&'static str],
     pub subcommands: &'static [&'static Self],
     pub run: Handler,
+}
+
+/// That a command should no longer be used.
+pub struct Deprecated {
+    /// The version of Redis that says so first.
+    pub since: &'static str,
+    /// What to use now, in Markdown.
+    pub replaced_by: &'static str,
 }
 
 /// Runs a command: typed arguments in, store calls, one reply.
@@ -233,6 +242,7 @@ impl Command {
         group: Group::Generic,
         since: "1.0.0",
         history: &[],
+        deprecated: None,
         complexity: "O(1)",
         summary: "",
         arguments: &[],
