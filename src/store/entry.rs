@@ -180,6 +180,15 @@ impl Entry {
         self.plan().0.size
     }
 
+    /// Writes the expiry over the old one where it stands; false if it does not fit there.
+    pub(super) fn overwrite_expiry(&mut self, expiry: Option<u64>) -> bool {
+        let fits = (self.header().tag & HAS_EXPIRY != 0) == expiry.is_some();
+        if fits {
+            self.put_expiry(expiry);
+        }
+        fits
+    }
+
     /// Writes the value over the old one where it stands; gives it back if it does not fit there.
     #[inline]
     pub(super) fn overwrite<'v>(
@@ -203,6 +212,12 @@ impl Entry {
                 self.put_expiry(expiry);
                 return Ok(());
             }
+            New::Shared(bytes) if kind == KIND_SHARED => {
+                // SAFETY: the kind says that a `Bytes` stands there; the old one is let go.
+                unsafe { *self.at_mut(plan.word).cast::<Bytes>() = bytes };
+                self.put_expiry(expiry);
+                return Ok(());
+            }
             other => return Err(other),
         };
         let fits = matches!(kind, KIND_TEXT | KIND_RAW)
@@ -221,6 +236,41 @@ impl Entry {
         }
         self.put_expiry(expiry);
         Ok(())
+    }
+
+    /// The text where it stands, made at least `len` bytes long with zeros at its end; it counts as
+    /// changed from now on. None if it has no room for that, or the value is no inline text.
+    pub(super) fn text_mut(&mut self, len: usize) -> Option<&mut [u8]> {
+        let header = self.header();
+        let (plan, key_len) = self.plan();
+        let old = header.text_len as usize;
+        let len = len.max(old);
+        let fits = matches!(header.tag & KIND, KIND_TEXT | KIND_RAW)
+            && len < SHARED_FROM
+            && Plan::new(header.tag, key_len, len).size == plan.size;
+        if !fits {
+            return None;
+        }
+        // SAFETY: the longer text ends within the same allocation size; what was behind the old
+        // one is written before it is seen.
+        unsafe {
+            let header = self.0.as_mut();
+            header.text_len = len as u16;
+            header.tag = (header.tag & !KIND) | KIND_RAW;
+            let text = self.at_mut(plan.key + key_len);
+            text.add(old).write_bytes(0, len - old);
+            Some(std::slice::from_raw_parts_mut(text, len))
+        }
+    }
+
+    /// The handle of a shared text.
+    pub(super) fn shared_mut(&mut self) -> Option<&mut Bytes> {
+        if self.header().tag & KIND != KIND_SHARED {
+            return None;
+        }
+        let (plan, _) = self.plan();
+        // SAFETY: the kind says that a `Bytes` stands there; `&mut self` is the only way to it.
+        Some(unsafe { &mut *self.at_mut(plan.word).cast::<Bytes>() })
     }
 
     /// Writes the expiry of an entry that has room for one.
@@ -331,11 +381,31 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_value_is_let_go_with_its_entry() {
-        let big = Bytes::from(vec![0; SHARED_FROM]);
-        let entry = Entry::new(b"key", New::Shared(big.clone()), None);
-        assert!(!big.is_unique());
+    fn a_text_grows_only_where_it_fits() {
+        let mut entry = Entry::new(b"key", New::Text(b"12345678"), Some(7));
+        assert!(entry.overwrite(New::Text(b"123456"), Some(7)).is_ok());
+        assert_eq!(entry.text_mut(8).expect("it fits"), b"123456\0\0", "no trace of the old text");
+        entry.text_mut(0).expect("it has room for what it has")[7] = b'x';
+        assert_eq!((text(&entry), entry.expiry()), (b"123456\0x".to_vec(), Some(7)));
+        assert_eq!(entry.value().encoding(), "raw");
+        let room = entry.size() - 8;
+        assert_eq!(entry.text_mut(room), None);
+        assert_eq!(Entry::new(b"key", New::Integer(1), None).text_mut(1), None);
+        let long = vec![b'x'; SHARED_FROM - 1];
+        let mut entry = Entry::new(b"", New::Text(&long), None);
+        assert_eq!(entry.text_mut(SHARED_FROM), None, "room for it, but such a text is shared");
+    }
+
+    #[test]
+    fn a_shared_value_is_let_go_with_its_entry_or_when_another_comes() {
+        let (one, other) = (Bytes::from(vec![0; SHARED_FROM]), Bytes::from(vec![1; SHARED_FROM]));
+        let mut entry = Entry::new(b"key", New::Shared(one.clone()), None);
+        assert!(!one.is_unique());
+        assert!(entry.overwrite(New::Shared(other.clone()), None).is_ok());
+        assert!(one.is_unique());
+        assert_eq!(entry.shared_mut().expect("it is shared"), &other);
+        assert!(!other.is_unique());
         drop(entry);
-        assert!(big.is_unique());
+        assert!(other.is_unique());
     }
 }

@@ -1,10 +1,11 @@
 //! A small hash table: the unit of locking, growing, scanning and expiry.
 
 use ahash::RandomState;
+use bytes::BytesMut;
 use hashbrown::HashTable;
 
 use super::entry::Entry;
-use super::value::{New, Owned};
+use super::value::{New, Owned, Value};
 
 #[derive(Default)]
 pub(super) struct Segment {
@@ -69,9 +70,37 @@ impl Segment {
         self.exchange(position, fresh);
     }
 
+    /// Makes the string at `position` at least `len` bytes long, with zeros at its end, and lets
+    /// `change` write into it.
+    pub(super) fn edit(&mut self, position: usize, len: usize, change: impl FnOnce(&mut [u8])) {
+        let Some(entry) = self.table.get_bucket_mut(position) else { return };
+        if let Some(text) = entry.text_mut(len) {
+            return change(text);
+        }
+        if let Some(shared) = entry.shared_mut() {
+            // Copied only while a reply still holds it; grown by doubling, so that many small
+            // additions to a large text do not copy it each time.
+            let mut text = BytesMut::from(std::mem::take(shared));
+            text.resize(len.max(text.len()), 0);
+            change(&mut text);
+            *shared = text.freeze();
+            return;
+        }
+        let Value::String(text) = entry.value();
+        let mut text = text.to_vec();
+        text.resize(len.max(text.len()), 0);
+        change(&mut text);
+        let fresh = Entry::new(entry.key(), Owned::raw(text).as_new(), entry.expiry());
+        self.exchange(position, fresh);
+    }
+
     /// Gives the entry at `position` another expiry, or none.
     pub(super) fn set_expiry(&mut self, position: usize, expiry: Option<u64>) {
-        let Some(entry) = self.table.get_bucket(position) else { return };
+        let Some(entry) = self.table.get_bucket_mut(position) else { return };
+        if entry.overwrite_expiry(expiry) {
+            self.soonest = self.soonest.min(expiry.unwrap_or(u64::MAX));
+            return;
+        }
         let fresh = Entry::new(entry.key(), New::from(entry.value()), expiry);
         self.exchange(position, fresh);
     }

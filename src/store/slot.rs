@@ -76,6 +76,21 @@ impl Slot<'_> {
         self.change = Some(Change::Set);
     }
 
+    /// Makes the string at least `len` bytes long, with zeros at its end, and lets `change` write
+    /// into it, in place where possible. A missing key begins as an empty string. The outcome counts
+    /// as changed in place, see [`New::Raw`].
+    pub fn edit(&mut self, len: usize, change: impl FnOnce(&mut [u8])) {
+        match self.position {
+            Some(position) => self.segment.edit(position, len, change),
+            None => {
+                let mut text = vec![0; len];
+                change(&mut text);
+                self.set(Owned::raw(text).as_new(), Expiry::Clear);
+            }
+        }
+        self.change = Some(Change::Set);
+    }
+
     /// Sets or clears the expiry of a key that is there; of one that is not, nothing.
     pub fn set_expiry(&mut self, expiry: Option<u64>) {
         let Some(position) = self.position else { return };

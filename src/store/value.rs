@@ -143,6 +143,11 @@ pub enum Owned {
 }
 
 impl Owned {
+    /// A text that was put together in place; see [`New::Raw`].
+    pub fn raw(text: Vec<u8>) -> Self {
+        if text.len() < SHARED_FROM { Self::Raw(text.into()) } else { Self::Shared(text.into()) }
+    }
+
     pub fn as_new(&self) -> New<'_> {
         match self {
             Self::Integer(n) => New::Integer(*n),
