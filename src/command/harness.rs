@@ -14,11 +14,11 @@ use crate::peer::{Peer, PeerAddress};
 use crate::resp::{OwnedArgs, Version};
 use crate::session::Session;
 use crate::stats::{Clients, ReactorStats};
-use crate::store::Keyspace;
+use crate::store::{Keyspace, Peek};
 
 use super::dispatch::Worker;
 
-/// One client of a server with one reactor.
+/// One client, on a reactor of its own.
 pub(crate) struct Harness {
     pub(crate) worker: Worker,
     pub(crate) session: Session,
@@ -39,33 +39,57 @@ impl Harness {
     }
 
     pub(crate) fn with_config(config: Config) -> Self {
+        Self::several(config, 1).pop().expect("one was asked for")
+    }
+
+    /// A server with one reactor, where nothing is ever locked, and one with two, where all must be.
+    pub(crate) fn each_way() -> [Self; 2] {
+        let [harness, _] = Self::pair();
+        [Self::new(), harness]
+    }
+
+    /// Two clients of one server, each on a reactor of its own.
+    pub(crate) fn pair() -> [Self; 2] {
+        let pair = Self::several(Config::default(), 2).try_into();
+        pair.unwrap_or_else(|_| panic!("two were asked for"))
+    }
+
+    fn several(config: Config, reactors: usize) -> Vec<Self> {
         let doorbell = Arc::new(Doorbell::silent());
-        let mailbox = Arc::new(Mailbox::new(16, doorbell.clone()));
-        let link = ReactorLink::new(mailbox, Arc::new(ReactorStats::default()), TABLE.numbers());
+        let link = || {
+            let mailbox = Arc::new(Mailbox::new(16, doorbell.clone()));
+            ReactorLink::new(mailbox, Arc::new(ReactorStats::default()), TABLE.numbers())
+        };
         let now = Now::read();
-        let keyspace = Keyspace::all(config.databases, 1).pop().expect("one was asked for");
+        let keyspaces = Keyspace::all(config.databases, reactors);
         let instance = Arc::new(Instance {
             connections: Arc::new(Clients::new(config.maxclients.get() as usize)),
             config,
             clients: Default::default(),
-            reactors: vec![link],
-            stop: Arc::new(Stop::new(vec![doorbell])),
+            reactors: (0..reactors).map(|_| link()).collect(),
+            stop: Arc::new(Stop::new(vec![doorbell.clone()])),
             active_expiry: AtomicBool::new(true),
             started: now,
             run_id: "0".repeat(40),
             engine: "none".to_owned(),
             port: 0,
         });
+        let open = |(index, keyspace)| Self::open(keyspace, instance.clone(), index);
+        keyspaces.into_iter().enumerate().map(open).collect()
+    }
+
+    fn open(keyspace: Keyspace, instance: Arc<Instance>, reactor: usize) -> Self {
         let somewhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let peer = Peer {
             id: ConnId { index: 0, generation: 0 },
-            reactor: 0,
+            reactor,
             fd: 0,
             address: PeerAddress::Tcp { peer: somewhere, local: somewhere },
         };
+        let now = instance.started;
         let client = instance.clients.add(peer, now.steady);
         let session = Session::new(client, instance.config.requirepass.get().is_empty());
-        Self { worker: Worker::new(keyspace, instance, 0), session, now }
+        Self { worker: Worker::new(keyspace, instance, reactor), session, now }
     }
 
     /// Runs a command given as words between spaces; returns the raw reply.
@@ -77,10 +101,50 @@ impl Harness {
     pub(crate) fn run_words(&mut self, words: &[impl AsRef<[u8]>]) -> String {
         let args: OwnedArgs = words.iter().collect();
         let mut output = Output::new();
-        self.worker.keyspace.set_now(self.now);
-        self.worker.dispatch(&mut self.session, args.as_args(), &mut output, self.now);
+        self.dispatch(&args, &mut output);
         let bytes: Vec<u8> = output.segments(0).flatten().copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// A batch of one request.
+    fn dispatch(&mut self, args: &OwnedArgs, output: &mut Output) {
+        self.worker.keyspace.set_now(self.now);
+        self.worker.keyspace.enter();
+        self.worker.dispatch(&mut self.session, args.as_args(), output, self.now);
+        self.worker.keyspace.leave();
+    }
+
+    /// How often a command allocates when it runs `times` times, once it is warm.
+    pub(crate) fn allocations_of(&mut self, line: &str, times: usize) -> u64 {
+        let args: OwnedArgs = line.split(' ').collect();
+        let mut output = Output::new();
+        self.dispatch(&args, &mut output);
+        let before = crate::memory::allocations();
+        for _ in 0..times {
+            output.clear();
+            self.dispatch(&args, &mut output);
+        }
+        crate::memory::allocations() - before
+    }
+
+    /// What OBJECT ENCODING says of a key.
+    pub(crate) fn encoding(&mut self, key: &str) -> &'static str {
+        self.look(key, |found| found.value().encoding())
+    }
+
+    /// When a key expires, in milliseconds since the Unix epoch.
+    pub(crate) fn expiry(&mut self, key: &str) -> Option<u64> {
+        self.look(key, |found| found.expiry())
+    }
+
+    /// Looks at a key that is there.
+    pub(crate) fn look<R>(&mut self, key: &str, look: impl FnOnce(Peek<'_>) -> R) -> R {
+        let keyspace = &mut self.worker.keyspace;
+        keyspace.enter();
+        keyspace.hold(self.session.db, [key.as_bytes()].into_iter());
+        let outcome = look(keyspace.peek(self.session.db, key.as_bytes()).expect("it is there"));
+        keyspace.leave();
+        outcome
     }
 
     /// Lets time pass.
