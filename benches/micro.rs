@@ -1,14 +1,28 @@
-//! Nanoseconds of the protocol alone: requests parsed, replies written, numbers read and printed.
+//! Nanoseconds of the protocol alone: requests parsed, replies written, numbers read and printed;
+//! and of commands, from the words to the reply.
 //!
 //! `cargo bench --bench micro` measures; `cargo bench --bench micro -- --test` only runs each once.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use torc::clock::Now;
+use torc::command::dispatch::Worker;
+use torc::command::table::TABLE;
+use torc::config::Config;
+use torc::instance::{Instance, ReactorLink, run_id};
+use torc::mailbox::{ConnId, Doorbell, Mailbox, Stop};
 use torc::number::{format_f64, parse_f64, parse_i64};
 use torc::output::Output;
+use torc::peer::{Peer, PeerAddress};
+use torc::resp::OwnedArgs;
 use torc::resp::limits::Limits;
 use torc::resp::reply::{Reply, Version};
 use torc::resp::request::{Parser, Status};
+use torc::session::Session;
+use torc::stats::{Clients, ReactorStats};
+use torc::store::Keyspace;
 
 const LIMITS: Limits = Limits { authenticated: true, max_bulk_len: 512 << 20 };
 
@@ -87,5 +101,65 @@ fn numbers(c: &mut Criterion) {
     group.bench_function("print a whole double", |b| b.iter(|| format_f64(black_box(12345.0))));
 }
 
-criterion_group!(benches, requests, replies, numbers);
+fn commands(c: &mut Criterion) {
+    let mut group = c.benchmark_group("command");
+    group.bench_function("look up GET", |b| b.iter(|| TABLE.find(black_box(b"GET")).is_some()));
+    let value = "v".repeat(64);
+    let set = ["SET", "key:000000012345", &value];
+    for (name, words) in [
+        ("SET of 64 bytes over as many", &set[..]),
+        ("GET of 64 bytes", &["GET", "key:000000012345"]),
+        ("GET of a missing key", &["GET", "key:000000054321"]),
+        ("INCR", &["INCR", "counter"]),
+    ] {
+        for (reactors, keys) in [(1, "one reactor"), (2, "shared keys")] {
+            let (mut worker, mut session) = server(reactors);
+            let mut output = Output::new();
+            let now = Now::read();
+            let mut run = |words: &OwnedArgs| {
+                output.clear();
+                worker.dispatch(&mut session, words.as_args(), &mut output, now);
+            };
+            run(&set.iter().collect());
+            let words: OwnedArgs = words.iter().collect();
+            group.bench_function(format!("{name}, {keys}"), |b| b.iter(|| run(black_box(&words))));
+        }
+    }
+}
+
+/// The first reactor of a server, inside a batch, and a client.
+fn server(reactors: usize) -> (Worker, Session) {
+    let doorbell = Arc::new(Doorbell::silent());
+    let link = || {
+        let mailbox = Arc::new(Mailbox::new(16, doorbell.clone()));
+        ReactorLink::new(mailbox, Arc::new(ReactorStats::default()), TABLE.numbers())
+    };
+    let config = Config::default();
+    let mut keyspaces = Keyspace::all(config.databases, reactors);
+    let instance = Arc::new(Instance {
+        connections: Arc::new(Clients::new(1)),
+        config,
+        clients: Default::default(),
+        reactors: (0..reactors).map(|_| link()).collect(),
+        stop: Arc::new(Stop::new(vec![doorbell.clone()])),
+        active_expiry: true.into(),
+        started: Now::read(),
+        run_id: run_id(&mut fastrand::Rng::with_seed(0)),
+        engine: String::new(),
+        port: 0,
+    });
+    let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let peer = Peer {
+        id: ConnId { index: 0, generation: 0 },
+        reactor: 0,
+        fd: 0,
+        address: PeerAddress::Tcp { peer: local, local },
+    };
+    let session = Session::new(instance.clients.add(peer, instance.started.steady), true);
+    let mut keyspace = keyspaces.swap_remove(0);
+    keyspace.enter();
+    (Worker::new(keyspace, instance, 0), session)
+}
+
+criterion_group!(benches, requests, replies, numbers, commands);
 criterion_main!(benches);
