@@ -222,6 +222,19 @@ pub static DIRECTIVES: &[Directive] = &[
             Ok(())
         }),
     },
+    Directive {
+        name: "enable-debug-command",
+        alias: None,
+        group: SECURITY,
+        value_name: "who",
+        default: "no",
+        help: "Who may use DEBUG: no, yes, or 'local' for connections from this machine",
+        get: |values| choice_name(values.enable_debug_command),
+        set: Set::AtStart(|values, text| {
+            values.enable_debug_command = choice(text)?;
+            Ok(())
+        }),
+    },
     // Tools read the next two to learn that there is no persistence, and turn it off to be sure.
     Directive {
         name: "save",

@@ -17,7 +17,7 @@ pub use directive::Directive;
 pub use directives::DIRECTIVES;
 pub use live::{Live, Number};
 pub use parse::ValueError;
-pub use values::{BackendChoice, BindAddress, LogLevel, Mode, Values};
+pub use values::{Admission, BackendChoice, BindAddress, LogLevel, Mode, Values};
 
 use directive::Set;
 
@@ -202,6 +202,7 @@ mod tests {
             ("hz", "100"),
             ("proto-max-bulk-len", "2097152"),
             ("requirepass", "open sesame"),
+            ("enable-debug-command", "local"),
             ("save", ""),
             ("appendonly", "no"),
             ("loglevel", "warning"),

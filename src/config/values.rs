@@ -34,6 +34,7 @@ pub struct Values {
     pub proto_max_bulk_len: Number,
     /// Empty when no password is needed.
     pub requirepass: Live<String>,
+    pub enable_debug_command: Admission,
     pub loglevel: Live<LogLevel>,
 }
 
@@ -72,6 +73,21 @@ pub enum BackendChoice {
 impl Choice for BackendChoice {
     const NAMES: &'static [(&'static str, Self)] =
         &[("auto", Self::Auto), ("io_uring", Self::IoUring), ("epoll", Self::Epoll)];
+}
+
+/// Who may use a command that is not for everyone.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Admission {
+    #[default]
+    Nobody,
+    Everyone,
+    /// Clients that connect from this machine.
+    Local,
+}
+
+impl Choice for Admission {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("no", Self::Nobody), ("yes", Self::Everyone), ("local", Self::Local)];
 }
 
 /// The least important message that is still logged.
