@@ -7,7 +7,7 @@ use crate::client::{Client, ClientList};
 use crate::clock::Now;
 use crate::config::Config;
 use crate::mailbox::{Mailbox, Message, Stop};
-use crate::stats::{Clients, CommandStats, ReactorStats};
+use crate::stats::{Clients, CommandStats, Flow, Rates, ReactorStats};
 
 /// One server: its configuration, its clients, and what each of its reactors lets others see.
 pub struct Instance {
@@ -34,9 +34,15 @@ pub struct ReactorLink {
     pub mailbox: Arc<Mailbox<Message>>,
     pub stats: Arc<ReactorStats>,
     pub commands: CommandStats,
+    pub rates: Rates,
 }
 
 impl Instance {
+    /// Milliseconds since the start.
+    pub fn uptime_ms(&self, now: Now) -> u64 {
+        now.steady.saturating_duration_since(self.started.steady).as_millis() as u64
+    }
+
     /// Has a client's own reactor close its connection. False if that was decided already.
     pub fn disconnect(&self, client: &Client) -> bool {
         if !client.condemn() {
@@ -52,7 +58,16 @@ impl Instance {
 
 impl ReactorLink {
     pub fn new(mailbox: Arc<Mailbox<Message>>, stats: Arc<ReactorStats>, commands: usize) -> Self {
-        Self { mailbox, stats, commands: CommandStats::new(commands) }
+        Self { mailbox, stats, commands: CommandStats::new(commands), rates: Rates::default() }
+    }
+
+    /// What has passed through this reactor.
+    pub fn flow(&self) -> Flow {
+        Flow {
+            commands: self.commands.processed.get(),
+            bytes_in: self.stats.bytes_in.get(),
+            bytes_out: self.stats.bytes_out.get(),
+        }
     }
 }
 

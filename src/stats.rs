@@ -31,7 +31,11 @@ impl Counter {
 
     /// Back to zero, as CONFIG RESETSTAT asks. A count added at the same moment may survive.
     pub fn reset(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.set(0);
+    }
+
+    fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
     }
 }
 
@@ -71,6 +75,93 @@ impl ReactorStats {
     /// Connections being served now.
     pub fn connected(&self) -> u64 {
         self.accepted.get().saturating_sub(self.closed.get())
+    }
+
+    /// Back to zero, as CONFIG RESETSTAT asks. Connections that came and went stay counted: how
+    /// many there are now follows from them.
+    pub fn reset(&self) {
+        let work = [&self.ticks, &self.waits, &self.operations, &self.completions, &self.wakes];
+        let trouble = [&self.starved, &self.overflows, &self.accept_pauses, &self.refused];
+        let moved = [&self.recvs, &self.sends, &self.bytes_in, &self.bytes_out];
+        for counter in work.into_iter().chain(trouble).chain(moved) {
+            counter.reset();
+        }
+        self.output_limit_closes.reset();
+    }
+}
+
+/// What has passed through one reactor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    pub commands: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+}
+
+/// How much passes in a second, by windows of at least that long.
+///
+/// The reactor looks in after each batch and closes a window that is old enough. When nothing
+/// passes nobody looks in, and then whoever reads measures the open window: no timer is needed.
+#[derive(Debug, Default)]
+pub struct Rates {
+    opened_ms: Counter,
+    /// What had passed when the window was opened.
+    opened: FlowCounter,
+    /// The rates of the last window that was closed.
+    closed: FlowCounter,
+}
+
+impl Rates {
+    const WINDOW_MS: u64 = 1000;
+
+    /// Closes the window if it is old enough. Only the owning thread may call this.
+    #[inline]
+    pub fn look_in(&self, now_ms: u64, flow: impl FnOnce() -> Flow) {
+        if now_ms.saturating_sub(self.opened_ms.get()) >= Self::WINDOW_MS {
+            self.close(now_ms, flow());
+        }
+    }
+
+    fn close(&self, now_ms: u64, flow: Flow) {
+        self.closed.set(self.per_second(now_ms, flow));
+        self.opened.set(flow);
+        self.opened_ms.set(now_ms);
+    }
+
+    /// What passes in a second; `flow` is what has passed until now.
+    pub fn per_second(&self, now_ms: u64, flow: Flow) -> Flow {
+        let elapsed = now_ms.saturating_sub(self.opened_ms.get());
+        if elapsed < Self::WINDOW_MS {
+            return self.closed.get();
+        }
+        let before = self.opened.get();
+        // Counters may have been set back since.
+        let rate = |now: u64, then: u64| now.saturating_sub(then).saturating_mul(1000) / elapsed;
+        Flow {
+            commands: rate(flow.commands, before.commands),
+            bytes_in: rate(flow.bytes_in, before.bytes_in),
+            bytes_out: rate(flow.bytes_out, before.bytes_out),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct FlowCounter {
+    commands: Counter,
+    bytes_in: Counter,
+    bytes_out: Counter,
+}
+
+impl FlowCounter {
+    fn get(&self) -> Flow {
+        let Self { commands, bytes_in, bytes_out } = self;
+        Flow { commands: commands.get(), bytes_in: bytes_in.get(), bytes_out: bytes_out.get() }
+    }
+
+    fn set(&self, flow: Flow) {
+        self.commands.set(flow.commands);
+        self.bytes_in.set(flow.bytes_in);
+        self.bytes_out.set(flow.bytes_out);
     }
 }
 
@@ -135,12 +226,23 @@ pub struct CommandStats {
 #[derive(Debug, Default)]
 pub struct CallStats {
     pub calls: Counter,
-    /// Time spent in the command. Fast commands are timed now and then, and stand for the others.
+    /// How many of the calls were timed: of fast commands only some, which stand for the others.
+    pub timed: Counter,
+    /// Time spent in the calls that were timed.
     pub nanoseconds: Counter,
     /// Refused before they ran: wrong arity, not authenticated.
     pub rejected: Counter,
     /// Ended with an error.
     pub failed: Counter,
+}
+
+impl CallStats {
+    /// Nanoseconds spent in all calls, by those that were timed.
+    pub fn time(&self) -> u64 {
+        let timed = self.timed.get().max(1);
+        (u128::from(self.nanoseconds.get()) * u128::from(self.calls.get()) / u128::from(timed))
+            as u64
+    }
 }
 
 impl CommandStats {
@@ -175,9 +277,11 @@ impl CommandStats {
     /// Back to zero, as CONFIG RESETSTAT asks.
     pub fn reset(&self) {
         for call in &self.calls {
-            for counter in [&call.calls, &call.nanoseconds, &call.rejected, &call.failed] {
+            for counter in [&call.calls, &call.timed, &call.nanoseconds] {
                 counter.reset();
             }
+            call.rejected.reset();
+            call.failed.reset();
         }
         for counter in [&self.processed, &self.hits, &self.misses, &self.expired, &self.errors] {
             counter.reset();
@@ -210,5 +314,28 @@ mod tests {
         assert_eq!(stats.connected(), 2);
         stats.closed.reset();
         assert_eq!(stats.closed.get(), 0);
+    }
+
+    #[test]
+    fn rates_are_those_of_the_last_second_that_was_busy() {
+        let rates = Rates::default();
+        let flow = |commands| Flow { commands, bytes_in: 10 * commands, bytes_out: 0 };
+        rates.look_in(500, || panic!("the window is too young"));
+        rates.look_in(2000, || flow(4000));
+        assert_eq!(rates.per_second(2000, flow(4000)), flow(2000));
+        assert_eq!(rates.per_second(2999, flow(9999)), flow(2000), "until the next is closed");
+        assert_eq!(rates.per_second(6000, flow(4000)), flow(0), "nobody looked in for long");
+        assert_eq!(rates.per_second(6000, flow(8000)), flow(1000));
+        assert_eq!(rates.per_second(6000, flow(0)), flow(0), "after CONFIG RESETSTAT");
+    }
+
+    #[test]
+    fn calls_that_were_timed_stand_for_the_others() {
+        let stats = CallStats::default();
+        assert_eq!(stats.time(), 0);
+        stats.calls.add(100);
+        stats.timed.add(2);
+        stats.nanoseconds.add(50);
+        assert_eq!(stats.time(), 2500);
     }
 }

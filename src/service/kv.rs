@@ -87,6 +87,9 @@ impl Kv {
     fn publish(&mut self, session: &Session, now: Now) {
         session.note(now.steady);
         self.publish_tally();
+        let instance = &self.worker.instance;
+        let link = &instance.reactors[self.worker.index];
+        link.rates.look_in(instance.uptime_ms(now), || link.flow());
     }
 
     fn publish_tally(&mut self) {
