@@ -12,6 +12,7 @@
 //! | bytes | [`reactor`] | connections and completions, no protocol |
 //! | service | [`service`] | bytes in, bytes out: echo, or requests |
 //! | commands | [`command`] | what each request means |
+//! | report | [`info`] | the counters of all reactors, as text |
 //! | people | [`session`], [`instance`], [`client`] | one client; what all reactors share |
 //! | matter | [`resp`], [`store`], [`config`], [`stats`] | protocol, keys, directives, counters |
 //! | ground | [`clock`], [`output`], [`mailbox`], [`peer`], [`number`], [`glob`], [`memory`] | time, bytes on their way out, doorbells, addresses, numbers, patterns, what is allocated |
@@ -21,6 +22,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod glob;
+pub mod info;
 pub mod instance;
 pub mod mailbox;
 pub mod memory;
