@@ -5,6 +5,7 @@
 //! redis-server, which shows whether the tests are right; what only torc does runs against torc.
 
 #![allow(clippy::duplicate_mod)] // once per backend, on purpose
+#![allow(unreachable_pub)] // a test has no outside
 
 mod common;
 

@@ -8,7 +8,7 @@ pub mod program;
 pub mod reply;
 pub mod server;
 
-pub use client::{Client, request};
+pub use client::Client;
 pub use server::{Backend, Server, Start};
 
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! CLIENT: names, lists, kills and the reply mode.
 
 use super::{connected, with};
-use crate::common::{Client, Server, reply, request};
+use crate::common::client::request;
+use crate::common::{Client, Server, reply};
 
 #[test]
 fn names() {

@@ -1,7 +1,8 @@
 //! What client libraries send when they connect, in their own pipelines.
 
 use super::{connected, with};
-use crate::common::{Client, escaped, reply, request};
+use crate::common::client::request;
+use crate::common::{Client, escaped, reply};
 
 /// Reads a HELLO reply and checks it: seven fields in the order that clients know.
 #[track_caller]
@@ -67,8 +68,8 @@ fn hello_authenticates() {
         (
             "HELLO 3",
             "-NOAUTH HELLO must be called with the client already authenticated, otherwise the \
-             HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
-             select the RESP protocol version at the same time\r\n",
+             HELLO AUTH <user> <pass> option can be used to authenticate the client and select \
+             the RESP protocol version at the same time\r\n",
         ),
         (
             "HELLO 3 AUTH default wrong",

@@ -14,7 +14,10 @@ fn words_and_quotes() {
         (b"ECHO 'two words'\r\n", b"$9\r\ntwo words\r\n"),
         (b"ECHO \"\"\r\n", b"$0\r\n\r\n"),
         (b"ECHO ''\r\n", b"$0\r\n\r\n"),
-        (b"ECHO \"a\\x41\\xff\\n\\r\\t\\a\\b\\\\\\\"\"\r\n", b"$10\r\naA\xff\n\r\t\x07\x08\\\"\r\n"),
+        (
+            b"ECHO \"a\\x41\\xff\\n\\r\\t\\a\\b\\\\\\\"\"\r\n",
+            b"$10\r\naA\xff\n\r\t\x07\x08\\\"\r\n",
+        ),
         (b"ECHO \"\\xZZ\"\r\n", b"$3\r\nxZZ\r\n"),
         (b"ECHO 'a\\'b\\n'\r\n", b"$5\r\na'b\\n\r\n"),
         (b"\"ECHO\" \"quoted name\"\r\n", b"$11\r\nquoted name\r\n"),
@@ -32,7 +35,8 @@ fn words_and_quotes() {
 #[test]
 fn mixes_with_arrays() {
     let (_server, mut client) = connected();
-    client.send(b"SET k inline\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\nGET k\n*1\r\n$4\r\nPING\r\nPING\r\n");
+    client
+        .send(b"SET k inline\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\nGET k\n*1\r\n$4\r\nPING\r\nPING\r\n");
     client.expect(b"+OK\r\n$6\r\ninline\r\n$6\r\ninline\r\n+PONG\r\n+PONG\r\n");
 }
 

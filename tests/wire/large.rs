@@ -1,7 +1,7 @@
 //! Values of many megabytes.
 
 use super::{connected, with};
-use crate::common::{client::encode, request};
+use crate::common::client::{encode, request};
 
 const SIZE: usize = 10_000_000;
 

@@ -3,7 +3,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::with;
-use crate::common::request;
+use crate::common::client::request;
 
 const CONNECTIONS: usize = 1000;
 

@@ -1,7 +1,7 @@
 //! Many requests at once, cut anywhere.
 
 use super::connected;
-use crate::common::{client::encode, request};
+use crate::common::client::{encode, request};
 
 /// Requests of every form, and their replies.
 fn exchange() -> (Vec<u8>, Vec<u8>) {

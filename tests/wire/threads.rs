@@ -26,7 +26,7 @@ fn no_increment_is_lost() {
         .map(|_| {
             let mut client = server.connect();
             std::thread::spawn(move || {
-                client.send(crate::common::request("INCR n").repeat(EACH));
+                client.send(crate::common::client::request("INCR n").repeat(EACH));
                 (0..EACH).map(|_| client.read_reply()).collect::<Vec<_>>()
             })
         })
