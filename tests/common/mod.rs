@@ -13,6 +13,8 @@ pub use server::{Backend, Server, Start};
 
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// How long a test waits for anything before it fails.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -22,4 +24,16 @@ pub fn escaped(bytes: &[u8]) -> String {
     let cut = &bytes[..bytes.len().min(SHOWN)];
     let rest = if bytes.len() > SHOWN { " ..." } else { "" };
     format!("\"{}\"{rest} ({} bytes)", cut.escape_ascii(), bytes.len())
+}
+
+/// Lets this process and those it starts open thousands of connections: many systems allow 1,024
+/// descriptors unless a process asks for more.
+pub fn allow_many_descriptors() {
+    const ENOUGH: u64 = 8192;
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(ENOUGH, |maximum| maximum.min(ENOUGH));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
+        setrlimit(Resource::Nofile, raised).expect("up to the maximum is allowed");
+    }
 }

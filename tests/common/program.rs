@@ -1,6 +1,6 @@
 //! Outside programs: found or visibly skipped, and run with a time limit.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -61,6 +61,42 @@ pub fn run(command: &mut Command, input: Option<&Path>, limit: Duration) -> Ende
     Ended { status, stdout, stderr }
 }
 
+/// The first lines that a program prints, which would run on; it is ended then. Lines may end in a
+/// carriage return, as those that a terminal would overwrite.
+///
+/// # Panics
+/// When they do not come within `limit`.
+pub fn first_lines(command: &mut Command, count: usize, limit: Duration) -> Vec<String> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
+    let mut stdout = child.stdout.take().expect("it is piped");
+    let (sender, bytes) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut chunk = [0; 4096];
+        while let Ok(read @ 1..) = stdout.read(&mut chunk) {
+            let _ = sender.send(chunk[..read].to_vec()); // nobody listens once enough has come
+        }
+    });
+    let deadline = Instant::now() + limit;
+    let mut printed = Vec::new();
+    let ended = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    while printed.iter().filter(|byte| ended(byte)).count() < count {
+        match bytes.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(chunk) => printed.extend(chunk),
+            Err(_) => break,
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    let lines: Vec<_> = printed.split(['\n', '\r']).take(count).map(str::to_owned).collect();
+    assert_eq!(lines.len(), count, "{command:?} printed only {printed:?}");
+    lines
+}
+
 /// Waits for a child to end, at most `limit`.
 pub fn wait(child: &mut std::process::Child, limit: Duration) -> Option<ExitStatus> {
     let deadline = Instant::now() + limit;
@@ -76,7 +112,7 @@ pub fn wait(child: &mut std::process::Child, limit: Duration) -> Option<ExitStat
 }
 
 /// Reads a pipe to its end beside the program, which would stop when the pipe is full.
-fn drain(mut pipe: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {
+fn drain(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let _ = pipe.read_to_end(&mut bytes);

@@ -1,15 +1,14 @@
 //! A thousand connections at once.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use super::with;
+use crate::common::allow_many_descriptors;
 use crate::common::client::request;
 
 const CONNECTIONS: usize = 1000;
 
 #[test]
 fn a_thousand_connections() {
-    allow_descriptors();
+    allow_many_descriptors();
     for threads in [1, 2] {
         let server = with().threads(threads).start();
         let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| server.connect()).collect();
@@ -32,15 +31,5 @@ fn a_thousand_connections() {
             }
         }
         clients[0].talk(&[("DBSIZE", ":1000\r\n")]);
-    }
-}
-
-/// Many systems allow a process 1,024 descriptors unless it asks for more.
-fn allow_descriptors() {
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(4096, |maximum| maximum.min(4096));
-    if limit.current.is_some_and(|current| current < wanted) {
-        let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
-        setrlimit(Resource::Nofile, raised).expect("up to the maximum is allowed");
     }
 }
