@@ -49,10 +49,11 @@ fn compare(backend: Backend, threads: usize, protocol: u8) {
     }
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect(name));
     let steps = number("TORC_STEPS").map_or(STEPS, |steps| steps as usize);
-    for seed in number("TORC_SEED").map_or(SEEDS.to_vec(), |seed| vec![seed]) {
+    let seed = number("TORC_SEED");
+    for seed in seed.as_ref().map_or(&SEEDS[..], std::slice::from_ref) {
         let redis = Start::redis().start();
         let torc = Start::judged(backend).threads(threads).start();
-        let mut run = Run::new(&redis, &torc, seed, protocol);
+        let mut run = Run::new(&redis, &torc, *seed, protocol);
         while run.step < steps {
             run.turn();
         }

@@ -267,7 +267,7 @@ fn await_ready(lines: &Receiver<String>, mut port: Option<u16>) -> Result<u16, S
         };
         if let Some((_, address)) = line.split_once("listening on 127.0.0.1:") {
             let digits = address.split(|c: char| !c.is_ascii_digit()).next();
-            port = port.or(digits.and_then(|digits| digits.parse().ok()));
+            port = port.or_else(|| digits?.parse().ok());
         }
         if line.to_ascii_lowercase().contains("ready") {
             return port.ok_or_else(|| "it named no port".into());

@@ -185,7 +185,7 @@ impl Random {
     /// A time from now in seconds, or in milliseconds with `scale` 1,000: later than the run's end,
     /// or past, or out of range. Hardly any two draws are the same, so that no comparison of two
     /// such times depends on the moment at which a command arrives.
-    pub fn from_now(&mut self, scale: u64) -> String {
+    pub fn ahead(&mut self, scale: u64) -> String {
         match self.below(20) {
             0 => self.one_of(&["0", "-1", "-1000"]).into(),
             1 => self.one_of(&["9223372036854775807", "-9223372036854775808", "x"]).into(),

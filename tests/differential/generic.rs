@@ -58,7 +58,7 @@ fn over_keys(name: &str, random: &mut Random) -> Step {
 
 fn expire(name: &str, random: &mut Random) -> Step {
     let scale = if name == "EXPIRE" { 1 } else { 1000 };
-    conditions(Step::new(name).word(random.key()).word(random.from_now(scale)), random)
+    conditions(Step::new(name).word(random.key()).word(random.ahead(scale)), random)
 }
 
 fn expire_at(name: &str, scale: u64, random: &mut Random) -> Step {

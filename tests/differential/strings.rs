@@ -23,10 +23,8 @@ pub const COMMANDS: &[Generator] = &[
     |random| Step::new("GETSET").word(random.key()).word(random.value()),
     |random| Step::new("SETNX").word(random.key()).word(random.value()),
     |random| Step::new("APPEND").word(random.key()).word(random.value()),
-    |random| Step::new("SETEX").word(random.key()).word(random.from_now(1)).word(random.value()),
-    |random| {
-        Step::new("PSETEX").word(random.key()).word(random.from_now(1000)).word(random.value())
-    },
+    |random| Step::new("SETEX").word(random.key()).word(random.ahead(1)).word(random.value()),
+    |random| Step::new("PSETEX").word(random.key()).word(random.ahead(1000)).word(random.value()),
     getrange,
     getrange,
     setrange,
@@ -71,8 +69,8 @@ fn set_with_options(random: &mut Random) -> Step {
 
 fn expiry(step: Step, random: &mut Random) -> Step {
     match random.below(4) {
-        0 => step.word("EX").word(random.from_now(1)),
-        1 => step.word("px").word(random.from_now(1000)),
+        0 => step.word("EX").word(random.ahead(1)),
+        1 => step.word("px").word(random.ahead(1000)),
         2 => step.word("EXAT").word(random.at(1)),
         _ => step.word("PXAT").word(random.at(1000)),
     }
