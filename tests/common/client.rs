@@ -68,6 +68,22 @@ impl Client {
         self.read_reply()
     }
 
+    /// Sends a request given as one line and returns the integer that it is answered with.
+    #[track_caller]
+    pub fn integer(&mut self, line: &str) -> i64 {
+        let reply = self.call(line);
+        reply::integer(&reply).unwrap_or_else(|| panic!("{line}: {}", escaped(&reply)))
+    }
+
+    /// Sends a request given as one line and returns the text that it is answered with.
+    #[track_caller]
+    pub fn text(&mut self, line: &str) -> String {
+        let reply = self.call(line);
+        let text = reply::text(&reply).filter(|_| reply[0] != b'-');
+        let text = text.unwrap_or_else(|| panic!("{line}: {}", escaped(&reply)));
+        String::from_utf8_lossy(text).into_owned()
+    }
+
     /// Sends each request, given as one line, and compares each raw reply.
     #[track_caller]
     pub fn talk(&mut self, exchange: &[(&str, &str)]) {

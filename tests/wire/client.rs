@@ -2,7 +2,7 @@
 
 use super::{connected, with};
 use crate::common::client::request;
-use crate::common::{Client, Server, reply};
+use crate::common::{Client, Server};
 
 #[test]
 fn names() {
@@ -23,8 +23,8 @@ fn names() {
 fn ids_grow() {
     let (server, mut first) = connected();
     let mut second = server.connect();
-    let first = reply::integer(&first.call("CLIENT ID")).expect("an integer");
-    let id = reply::integer(&second.call("CLIENT ID")).expect("an integer");
+    let first = first.integer("CLIENT ID");
+    let id = second.integer("CLIENT ID");
     assert!(first < id, "{first} and then {id}");
 }
 
@@ -34,7 +34,7 @@ fn the_list_shows_everyone() {
     let mut two = server.connect();
     one.talk(&[("CLIENT SETNAME one", "+OK\r\n"), ("SELECT 4", "+OK\r\n")]);
     two.call("HELLO 3 SETNAME two");
-    let list = lines(&one.call("CLIENT LIST"));
+    let list = lines(&one.text("CLIENT LIST"));
     assert_eq!(list.len(), 2, "{list:?}");
     let of = |name: &str| list.iter().find(|line| field(line, "name") == name).expect(name);
     let (line_one, line_two) = (of("one"), of("two"));
@@ -49,12 +49,12 @@ fn the_list_shows_everyone() {
     assert_eq!(field(line_two, "cmd"), "hello");
 
     let id = field(line_two, "id");
-    let list = lines(&one.call(&format!("CLIENT LIST ID {id}")));
+    let list = lines(&one.text(&format!("CLIENT LIST ID {id}")));
     assert_eq!(list.len(), 1);
     assert_eq!(field(&list[0], "name"), "two");
-    assert_eq!(lines(&one.call("CLIENT LIST TYPE normal")).len(), 2);
-    assert_eq!(lines(&one.call("CLIENT LIST TYPE pubsub")).len(), 0);
-    assert_eq!(field(&lines(&one.call("CLIENT INFO"))[0], "name"), "one");
+    assert_eq!(lines(&one.text("CLIENT LIST TYPE normal")).len(), 2);
+    assert_eq!(lines(&one.text("CLIENT LIST TYPE pubsub")).len(), 0);
+    assert_eq!(field(&lines(&one.text("CLIENT INFO"))[0], "name"), "one");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn the_list_forgets_who_left() {
     two.talk(&[("CLIENT SETNAME two", "+OK\r\n")]);
     drop(two);
     let deadline = std::time::Instant::now() + crate::common::PATIENCE;
-    while lines(&one.call("CLIENT LIST")).len() > 1 {
+    while lines(&one.text("CLIENT LIST")).len() > 1 {
         assert!(std::time::Instant::now() < deadline, "it is still listed");
     }
 }
@@ -76,7 +76,7 @@ fn kills_by_id_and_address() {
         let mut killer = server.connect();
         for round in 0..4 {
             let mut by_id = victim(&server);
-            let id = reply::integer(&by_id.call("CLIENT ID")).expect("an integer");
+            let id = by_id.integer("CLIENT ID");
             killer.talk(&[(&format!("CLIENT KILL ID {id}"), ":1\r\n")]);
             by_id.expect_closed();
 
@@ -100,7 +100,7 @@ fn kills_by_id_and_address() {
 #[test]
 fn kills_oneself() {
     let (_server, mut client) = connected();
-    let id = reply::integer(&client.call("CLIENT ID")).expect("an integer");
+    let id = client.integer("CLIENT ID");
     client.talk(&[(&format!("CLIENT KILL ID {id}"), ":0\r\n")]);
     client.talk(&[(&format!("CLIENT KILL ID {id} SKIPME no"), ":1\r\n")]);
     client.expect_closed();
@@ -132,9 +132,8 @@ fn victim(server: &Server) -> Client {
     client
 }
 
-fn lines(reply: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(reply::text(reply).expect("a text")).into_owned();
-    text.lines().map(str::to_owned).collect()
+fn lines(list: &str) -> Vec<String> {
+    list.lines().map(str::to_owned).collect()
 }
 
 #[track_caller]

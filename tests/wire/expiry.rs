@@ -1,7 +1,6 @@
 //! Keys that end.
 
 use super::connected;
-use crate::common::reply;
 
 #[test]
 fn setting_and_reading() {
@@ -30,7 +29,7 @@ fn setting_and_reading() {
 fn relative_times_count_down() {
     let (_server, mut client) = connected();
     client.talk(&[("SET k v EX 1000", "+OK\r\n")]);
-    let left = reply::integer(&client.call("PTTL k")).expect("an integer");
+    let left = client.integer("PTTL k");
     assert!((990_000..=1_000_000).contains(&left), "{left} ms are left");
     client.talk(&[("TTL k", ":1000\r\n"), ("PEXPIRE k 2000000", ":1\r\n"), ("TTL k", ":2000\r\n")]);
     client.call_until("TTL k", ":1999\r\n");

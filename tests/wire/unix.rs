@@ -8,7 +8,7 @@ fn the_same_server() {
     let mut unix = server.connect_unix();
     unix.talk(&[("SET k v", "+OK\r\n"), ("GET k", "$1\r\nv\r\n")]);
     server.connect().talk(&[("GET k", "$1\r\nv\r\n")]);
-    let list = String::from_utf8_lossy(&unix.call("CLIENT INFO")).into_owned();
+    let list = unix.text("CLIENT INFO");
     let path = server.unix().display();
     assert!(list.contains(&format!("addr={path}:0 ")), "{list}");
     unix.finish_sending();
