@@ -112,7 +112,7 @@ fn stat() {
         let mut command = Command::new(TOOL);
         let port = server.port().to_string();
         command.args(["-p", &port, "--stat", "-i", "0.1"]);
-        let lines = program::first_lines(&mut command, 6, LIMIT);
+        let lines = program::first_lines(&mut command, 4, LIMIT);
         assert!(lines[1].starts_with("keys       mem      clients"), "{lines:?}");
         for line in &lines[2..] {
             let words: Vec<_> = line.split_ascii_whitespace().collect();
