@@ -11,7 +11,7 @@ mod random;
 
 use std::collections::VecDeque;
 
-use common::{Backend, Client, Server, Start, client::encode, escaped, program, reply};
+use common::{Backend, Client, Server, Start, client::encode, program, reply};
 use random::{Compare, Random, Step, Words, shown};
 
 /// Seeds of a run that names none.
@@ -161,11 +161,10 @@ impl Run {
     fn fail(&self, expected: &[u8], reply: &[u8]) -> ! {
         let last = self.last.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
         panic!(
-            "seed {}, step {}\n{last}\nredis: {}\n torc: {}",
+            "seed {}, step {}\n{last}\n{}",
             self.seed,
             self.step,
-            escaped(expected),
-            escaped(reply)
+            common::difference(expected, reply)
         );
     }
 }

@@ -116,8 +116,7 @@ impl Client {
                 Ok(_) => {}
             }
         }
-        let (expected, arrived) = (escaped(expected), escaped(&self.arrived));
-        panic!("{request}\nexpected: {expected}\n arrived: {arrived}");
+        panic!("{request}\n{}", super::difference(expected, &self.arrived));
     }
 
     /// Reads one reply of RESP2 or RESP3, nested ones whole, and returns its bytes.

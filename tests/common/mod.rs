@@ -26,6 +26,16 @@ pub fn escaped(bytes: &[u8]) -> String {
     format!("\"{}\"{rest} ({} bytes)", cut.escape_ascii(), bytes.len())
 }
 
+/// Two byte strings as a failure message shows them: from just before where they part.
+pub fn difference(expected: &[u8], arrived: &[u8]) -> String {
+    const BEFORE: usize = 100;
+    let common = expected.iter().zip(arrived).take_while(|(a, b)| a == b).count();
+    let start = if common > 2 * BEFORE { common - BEFORE } else { 0 };
+    let place = if start > 0 { format!("from byte {start} on, ") } else { String::new() };
+    let (expected, arrived) = (escaped(&expected[start..]), escaped(&arrived[start..]));
+    format!("{place}expected: {expected}\n{place} arrived: {arrived}")
+}
+
 /// Lets this process and those it starts open thousands of connections: many systems allow 1,024
 /// descriptors unless a process asks for more.
 pub fn allow_many_descriptors() {

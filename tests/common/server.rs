@@ -236,6 +236,8 @@ impl Drop for Server {
             eprintln!("the server printed:\n{}", self.printed());
         } else if let Some(status) = crashed {
             panic!("the server ended with {status}:\n{}", self.printed());
+        } else if self.printed().contains("panicked at") {
+            panic!("a thread of the server ended:\n{}", self.printed()); // others may live on
         }
     }
 }
