@@ -1,0 +1,49 @@
+//! What the tests that start a server share: the server as a child process, a client that sees raw
+//! bytes, and the outside programs that some tests need.
+
+#![allow(dead_code)] // each test binary uses its own part
+
+pub mod client;
+pub mod program;
+pub mod reply;
+pub mod server;
+
+pub use client::Client;
+pub use server::{Backend, Server, Start};
+
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// How long a test waits for anything before it fails.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes as a failure message shows them: escaped, long ones cut.
+pub fn escaped(bytes: &[u8]) -> String {
+    const SHOWN: usize = 600;
+    let cut = &bytes[..bytes.len().min(SHOWN)];
+    let rest = if bytes.len() > SHOWN { " ..." } else { "" };
+    format!("\"{}\"{rest} ({} bytes)", cut.escape_ascii(), bytes.len())
+}
+
+/// Two byte strings as a failure message shows them: from just before where they part.
+pub fn difference(expected: &[u8], arrived: &[u8]) -> String {
+    const BEFORE: usize = 100;
+    let common = expected.iter().zip(arrived).take_while(|(a, b)| a == b).count();
+    let start = if common > 2 * BEFORE { common - BEFORE } else { 0 };
+    let place = if start > 0 { format!("from byte {start} on, ") } else { String::new() };
+    let (expected, arrived) = (escaped(&expected[start..]), escaped(&arrived[start..]));
+    format!("{place}expected: {expected}\n{place} arrived: {arrived}")
+}
+
+/// Lets this process and those it starts open thousands of connections: many systems allow 1,024
+/// descriptors unless a process asks for more.
+pub fn allow_many_descriptors() {
+    const ENOUGH: u64 = 8192;
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(ENOUGH, |maximum| maximum.min(ENOUGH));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
+        setrlimit(Resource::Nofile, raised).expect("up to the maximum is allowed");
+    }
+}

@@ -1,0 +1,189 @@
+//! The same random commands to redis-server and to torc: the replies must be the same, to the byte.
+//!
+//! `TORC_STEPS=1000000 TORC_SEED=42 cargo test --test differential` runs longer, or the one seed
+//! that a failure has named.
+
+#![allow(unreachable_pub)] // a test has no outside
+
+mod common;
+#[path = "differential/mod.rs"]
+mod random;
+
+use std::collections::VecDeque;
+
+use common::{Backend, Client, Server, Start, client::encode, program, reply};
+use random::{Compare, Random, Step, Words, shown};
+
+/// Seeds of a run that names none.
+const SEEDS: [u64; 3] = [1, 2, 3];
+/// Steps for each seed.
+const STEPS: usize = 10_000;
+/// Connections that the commands of one run are spread over.
+const CONNECTIONS: usize = 3;
+/// As many commands are shown before the one that was answered differently.
+const SHOWN: usize = 30;
+
+#[test]
+fn io_uring_resp2() {
+    compare(Backend::IoUring, 1, 2);
+}
+
+#[test]
+fn io_uring_resp3() {
+    compare(Backend::IoUring, 2, 3);
+}
+
+#[test]
+fn epoll_resp2() {
+    compare(Backend::Epoll, 2, 2);
+}
+
+#[test]
+fn epoll_resp3() {
+    compare(Backend::Epoll, 1, 3);
+}
+
+fn compare(backend: Backend, threads: usize, protocol: u8) {
+    if !program::installed("redis-server") {
+        return;
+    }
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect(name));
+    let steps = number("TORC_STEPS").map_or(STEPS, |steps| steps as usize);
+    let seed = number("TORC_SEED");
+    for seed in seed.as_ref().map_or(&SEEDS[..], std::slice::from_ref) {
+        let redis = Start::redis().start();
+        let torc = Start::judged(backend).threads(threads).start();
+        let mut run = Run::new(&redis, &torc, *seed, protocol);
+        while run.step < steps {
+            run.turn();
+        }
+    }
+}
+
+/// One sequence of commands, on two servers.
+struct Run {
+    seed: u64,
+    step: usize,
+    random: Random,
+    lines: Vec<Line>,
+    /// The last commands, as they are shown when one is answered differently.
+    last: VecDeque<String>,
+}
+
+/// A connection to each server, used in step.
+struct Line {
+    redis: Client,
+    torc: Client,
+}
+
+impl Run {
+    fn new(redis: &Server, torc: &Server, seed: u64, protocol: u8) -> Self {
+        let lines = (0..CONNECTIONS).map(|_| {
+            let mut line = Line { redis: redis.connect(), torc: torc.connect() };
+            for client in [&mut line.redis, &mut line.torc] {
+                client.call(&format!("HELLO {protocol}"));
+            }
+            line
+        });
+        let (lines, last) = (lines.collect(), VecDeque::new());
+        Self { seed, step: 0, random: Random::new(seed), lines, last }
+    }
+
+    /// A few steps on one connection, in one pipeline as far as that goes.
+    fn turn(&mut self) {
+        let line = self.random.below(self.lines.len());
+        let mut pipeline = Vec::new();
+        for _ in 0..=self.random.below(12) {
+            let step = random::step(&mut self.random);
+            match step.compare {
+                Compare::Scan => {
+                    self.pipeline(line, std::mem::take(&mut pipeline));
+                    self.scan(line, &step.words);
+                }
+                Compare::Member => {
+                    self.pipeline(line, std::mem::take(&mut pipeline));
+                    self.member(line, &step.words);
+                }
+                _ => pipeline.push(step),
+            }
+        }
+        self.pipeline(line, pipeline);
+    }
+
+    fn pipeline(&mut self, line: usize, steps: Vec<Step>) {
+        let requests: Vec<u8> = steps.iter().flat_map(|step| encode(&step.words)).collect();
+        self.lines[line].redis.send(&requests);
+        self.lines[line].torc.send(&requests);
+        for step in steps {
+            self.remember(line, &step.words);
+            let expected = self.lines[line].redis.read_reply();
+            let reply = self.lines[line].torc.read_reply();
+            if !step.compare.same(&expected, &reply) {
+                self.fail(&expected, &reply);
+            }
+        }
+    }
+
+    /// A command that chooses a key: what torc chooses must be a key that redis has.
+    fn member(&mut self, line: usize, words: &Words) {
+        self.remember(line, words);
+        let Line { redis, torc } = &mut self.lines[line];
+        redis.send(encode(words));
+        torc.send(encode(words));
+        let (expected, reply) = (redis.read_reply(), torc.read_reply());
+        let known = reply::text(&reply).map(|key| {
+            redis.send(encode(&[b"EXISTS", key]));
+            redis.read_reply()
+        });
+        if expected != reply && known.as_deref() != Some(b":1\r\n") {
+            self.fail(&expected, &reply);
+        }
+    }
+
+    /// Iterates to the end on both servers: the cursors differ, the keys do not.
+    fn scan(&mut self, line: usize, words: &Words) {
+        self.remember(line, words);
+        let Line { redis, torc } = &mut self.lines[line];
+        let (expected, found) = (scan(redis, words), scan(torc, words));
+        if expected != found {
+            self.fail(&expected.concat(), &found.concat());
+        }
+    }
+
+    fn remember(&mut self, line: usize, words: &Words) {
+        self.step += 1;
+        self.last.push_back(format!("{}: connection {line}: {}", self.step, shown(words)));
+        if self.last.len() > SHOWN {
+            self.last.pop_front();
+        }
+    }
+
+    fn fail(&self, expected: &[u8], reply: &[u8]) -> ! {
+        let last = self.last.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
+        panic!(
+            "seed {}, step {}\n{last}\n{}",
+            self.seed,
+            self.step,
+            common::difference(expected, reply)
+        );
+    }
+}
+
+/// All keys of an iteration whose first call is `words`, sorted, or the error it is answered with.
+fn scan(client: &mut Client, words: &Words) -> Vec<Vec<u8>> {
+    let (mut words, mut keys) = (words.clone(), Vec::new());
+    loop {
+        client.send(encode(&words));
+        let reply = client.read_reply();
+        let Some(parts) = reply::elements(&reply) else { return vec![reply] };
+        let found = reply::elements(parts[1]).expect("an array of keys");
+        keys.extend(found.into_iter().map(<[u8]>::to_vec));
+        let cursor = reply::text(parts[0]).expect("a cursor");
+        if cursor == b"0" {
+            keys.sort();
+            keys.dedup(); // a key may come twice while the table grows
+            return keys;
+        }
+        words[1] = cursor.to_vec();
+    }
+}

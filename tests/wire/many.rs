@@ -1,0 +1,35 @@
+//! A thousand connections at once.
+
+use super::with;
+use crate::common::allow_many_descriptors;
+use crate::common::client::request;
+
+const CONNECTIONS: usize = 1000;
+
+#[test]
+fn a_thousand_connections() {
+    allow_many_descriptors();
+    for threads in [1, 2] {
+        let server = with().threads(threads).start();
+        let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| server.connect()).collect();
+        for round in 0..3 {
+            for (index, client) in clients.iter_mut().enumerate() {
+                client.send(request(&format!("SET key:{index} {round}:{index}")));
+                client.send(request(&format!("GET key:{}", index / 2)));
+            }
+            for (index, client) in clients.iter_mut().enumerate() {
+                client.expect(b"+OK\r\n");
+                let value = client.read_reply();
+                let expected = format!("{round}:{}\r\n", index / 2);
+                // A smaller index may not have been served yet: it holds the round before then.
+                let before = format!("{}:{}\r\n", round - 1, index / 2);
+                let value = String::from_utf8_lossy(&value).into_owned();
+                assert!(
+                    [&expected, &before].iter().any(|end| value.ends_with(*end)) || round == 0,
+                    "connection {index} read {value:?} in round {round}"
+                );
+            }
+        }
+        clients[0].talk(&[("DBSIZE", ":1000\r\n")]);
+    }
+}

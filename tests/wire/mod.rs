@@ -1,0 +1,40 @@
+//! The cases, each against a server of its own.
+
+mod auth;
+mod client;
+mod connections;
+mod databases;
+mod echo;
+mod expiry;
+mod handshake;
+mod inline;
+mod keys;
+mod large;
+mod many;
+mod pipelines;
+mod protocol;
+mod resp3;
+mod shutdown;
+mod start;
+mod strings;
+mod threads;
+mod unix;
+
+use crate::common::{Backend, Client, Server, Start};
+
+/// The backend that this compilation of the cases is for.
+fn backend() -> Backend {
+    Backend::of(module_path!())
+}
+
+/// The server under test, to be given flags.
+fn with() -> Start {
+    Start::judged(backend())
+}
+
+/// The server under test with default settings, and a connection to it.
+fn connected() -> (Server, Client) {
+    let server = with().start();
+    let client = server.connect();
+    (server, client)
+}
