@@ -21,7 +21,7 @@ pub struct ConnId {
 /// What a reactor is told from outside.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Message {
-    /// Close this connection once its replies are sent.
+    /// Close this connection. Replies that were not sent are lost: their reader may have stalled.
     Close(ConnId),
 }
 

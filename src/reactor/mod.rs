@@ -310,7 +310,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         for _ in 0..MESSAGES_PER_TICK {
             let Some(message) = self.links.mailbox.pop() else { break };
             match message {
-                Message::Close(id) => self.with(id, Connection::drain),
+                Message::Close(id) => self.with(id, Connection::abandon),
             }
         }
         while let Some(socket) = self.links.arrivals.pop() {
