@@ -121,6 +121,11 @@ impl Doorbell {
         self.parked.store(false, Ordering::Relaxed);
     }
 
+    /// True while the owner sleeps, or is about to, and nobody has rung.
+    pub fn is_parked(&self) -> bool {
+        self.parked.load(Ordering::Relaxed)
+    }
+
     /// The eventfd to watch, if there is one.
     pub fn bell(&self) -> Option<BorrowedFd<'_>> {
         self.bell.as_ref().map(AsFd::as_fd)

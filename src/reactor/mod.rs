@@ -7,6 +7,7 @@ mod connection;
 pub mod epoll;
 mod links;
 pub mod listener;
+pub mod simulated;
 mod slab;
 pub mod socket;
 pub mod uring;
