@@ -21,7 +21,7 @@ pub struct ConnId {
 /// What a reactor is told from outside.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Message {
-    /// Close this connection once its replies are sent.
+    /// Close this connection. Replies that were not sent are lost: their reader may have stalled.
     Close(ConnId),
 }
 
@@ -119,6 +119,11 @@ impl Doorbell {
     /// The owner is awake: from now on nobody needs to ring.
     pub fn unpark(&self) {
         self.parked.store(false, Ordering::Relaxed);
+    }
+
+    /// True while the owner sleeps, or is about to, and nobody has rung.
+    pub fn is_parked(&self) -> bool {
+        self.parked.load(Ordering::Relaxed)
     }
 
     /// The eventfd to watch, if there is one.

@@ -165,7 +165,9 @@ impl<Session> Connection<Session> {
     fn may_execute(&self, turn: &Turn<'_>) -> bool {
         let (tick, bytes) = self.executed;
         let spent = tick == turn.tick && bytes >= turn.limits.bytes_per_tick;
-        !self.paused && !spent
+        // `paused` follows once a tick, and short requests may have long replies.
+        let full = self.output.len() + self.leaving > turn.limits.high_water;
+        !self.paused && !spent && !full
     }
 
     /// True when requests are at hand that may be executed now.

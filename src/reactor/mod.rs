@@ -7,6 +7,7 @@ mod connection;
 pub mod epoll;
 mod links;
 pub mod listener;
+pub mod simulated;
 mod slab;
 pub mod socket;
 pub mod uring;
@@ -310,7 +311,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         for _ in 0..MESSAGES_PER_TICK {
             let Some(message) = self.links.mailbox.pop() else { break };
             match message {
-                Message::Close(id) => self.with(id, Connection::drain),
+                Message::Close(id) => self.with(id, Connection::abandon),
             }
         }
         while let Some(socket) = self.links.arrivals.pop() {

@@ -1,0 +1,250 @@
+//! A backend without a kernel: a network, its faults and its clock, all of them driven by a seed.
+//!
+//! It keeps watch over the reactor as well. What [`Backend`] demands of its caller is checked at
+//! every call, and a violation panics with the seed, which plays the same run again.
+
+mod faults;
+mod link;
+mod network;
+mod peer;
+mod simulation;
+
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::clock::Now;
+use crate::mailbox::{ConnId, Doorbell};
+use crate::output::Output;
+use crate::reactor::backend::{Backend, Endpoint, Engine, Event, Received, RecvEnd, Sending, Wait};
+use network::Network;
+
+pub use faults::Faults;
+pub use peer::Peer;
+pub use simulation::Simulation;
+
+/// Moves bytes between queues in memory.
+pub struct Simulated {
+    network: Arc<Mutex<Network>>,
+    engine: Engine,
+}
+
+/// A connection that was accepted and has no name yet.
+pub struct Socket {
+    network: Arc<Mutex<Network>>,
+    /// None once the network has taken it back.
+    link: Option<usize>,
+}
+
+/// What a receive has brought. It occupies a buffer until it is looked at.
+#[derive(Debug)]
+pub struct Arrival {
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Bytes(Vec<u8>),
+    Nothing,
+    Ended(RecvEnd),
+}
+
+impl Simulated {
+    /// A backend with one listener, whose reactor sleeps beside `doorbell`.
+    fn new(seed: u64, faults: Faults, doorbell: Arc<Doorbell>) -> Self {
+        let engine =
+            Engine { name: "simulated", rung: "", kernel: "0".to_owned(), features: Vec::new() };
+        let network = Arc::new(Mutex::new(Network::new(seed, faults, doorbell)));
+        Self { network, engine }
+    }
+}
+
+impl Socket {
+    fn take(mut self) -> usize {
+        self.link.take().expect("only this function takes it, and the socket with it")
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Some(link) = self.link {
+            self.network.lock().hang_up(link);
+        }
+    }
+}
+
+impl Backend for Simulated {
+    type Socket = Socket;
+    type Arrival = Arrival;
+
+    fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn now(&self) -> Now {
+        self.network.lock().now
+    }
+
+    fn listeners(&self) -> usize {
+        1
+    }
+
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] where the kernel would sleep until a peer acts, the doorbell
+    /// rings, or time has passed: a simulation returns instead, so that they can.
+    fn poll(&mut self, wait: Wait, events: &mut Vec<Event<Self>>) -> io::Result<()> {
+        let mut accepted = Vec::new();
+        let polled = self.network.lock().poll(wait, events, &mut accepted);
+        let socket =
+            |link| Event::Accepted(Socket { network: Arc::clone(&self.network), link: Some(link) });
+        events.extend(accepted.into_iter().map(socket));
+        polled
+    }
+
+    fn start_accept(&mut self, listener: usize) {
+        self.network.lock().start_accept(listener);
+    }
+
+    fn stop_accept(&mut self, listener: usize) {
+        self.network.lock().stop_accept(listener);
+    }
+
+    fn refuse(&mut self, socket: Socket, reply: &[u8]) {
+        self.network.lock().refuse(socket.take(), reply);
+    }
+
+    fn open(&mut self, id: ConnId, socket: Socket) -> io::Result<Endpoint> {
+        self.network.lock().open(id, socket.take())
+    }
+
+    fn start_recv(&mut self, id: ConnId) {
+        self.network.lock().start_recv(id);
+    }
+
+    fn stop_recv(&mut self, id: ConnId) {
+        self.network.lock().stop_recv(id);
+    }
+
+    fn receive<R>(&mut self, arrival: Arrival, look: impl FnOnce(Received<'_>) -> R) -> R {
+        self.network.lock().arrivals_out -= 1;
+        match arrival.content {
+            Content::Bytes(bytes) => look(Received::Bytes(&bytes)),
+            Content::Nothing => look(Received::Nothing),
+            Content::Ended(end) => look(Received::Ended(end)),
+        }
+    }
+
+    fn send(&mut self, id: ConnId, output: Output) -> Sending {
+        self.network.lock().send(id, output)
+    }
+
+    fn shutdown(&mut self, id: ConnId) {
+        self.network.lock().shutdown(id);
+    }
+
+    fn close(&mut self, id: ConnId) {
+        self.network.lock().close(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: ConnId = ConnId { index: 0, generation: 0 };
+
+    /// A backend with one connection, named `ID`.
+    fn connected() -> (Simulated, Peer) {
+        let mut backend = Simulated::new(7, Faults::NONE, Arc::new(Doorbell::silent()));
+        let link = backend.network.lock().connect();
+        backend.start_accept(0);
+        let mut events = Vec::new();
+        backend.poll(Wait::No, &mut events).unwrap();
+        let Some(Event::Accepted(socket)) = events.pop() else { panic!("nobody came") };
+        backend.open(ID, socket).unwrap();
+        let peer = Peer::new(Arc::clone(&backend.network), link);
+        (backend, peer)
+    }
+
+    fn output(bytes: &[u8]) -> Output {
+        let mut output = Output::new();
+        output.extend(bytes);
+        output
+    }
+
+    #[test]
+    #[should_panic(expected = "seed 7: the reactor has two receives in flight")]
+    fn two_receives_are_noticed() {
+        let (mut backend, _) = connected();
+        backend.start_recv(ID);
+        backend.start_recv(ID);
+    }
+
+    #[test]
+    #[should_panic(expected = "has two sends in flight")]
+    fn two_sends_are_noticed() {
+        let (mut backend, _) = connected();
+        backend.send(ID, output(b"one"));
+        backend.send(ID, output(b"two"));
+    }
+
+    #[test]
+    #[should_panic(expected = "sends nothing")]
+    fn an_empty_send_is_noticed() {
+        let (mut backend, _) = connected();
+        backend.send(ID, Output::new());
+    }
+
+    #[test]
+    #[should_panic(expected = "closes while something is in flight")]
+    fn an_early_close_is_noticed() {
+        let (mut backend, _) = connected();
+        backend.start_recv(ID);
+        backend.close(ID);
+    }
+
+    #[test]
+    #[should_panic(expected = "receives on ConnId { index: 0, generation: 0 }, which is not open")]
+    fn what_is_started_on_a_closed_connection_is_noticed() {
+        let (mut backend, _) = connected();
+        backend.close(ID);
+        backend.start_recv(ID);
+    }
+
+    #[test]
+    #[should_panic(expected = "polls before it has looked at what arrived")]
+    fn a_lost_arrival_is_noticed() {
+        let (mut backend, peer) = connected();
+        backend.start_recv(ID);
+        peer.write(b"lost");
+        backend.poll(Wait::No, &mut Vec::new()).unwrap();
+        let _ = backend.poll(Wait::No, &mut Vec::new());
+    }
+
+    #[test]
+    #[should_panic(expected = "sleeps without having said so at its doorbell")]
+    fn a_sleep_that_nobody_can_end_is_noticed() {
+        let (mut backend, _) = connected();
+        let _ = backend.poll(Wait::Forever, &mut Vec::new());
+    }
+
+    #[test]
+    fn a_sleep_ends_when_a_peer_acts() {
+        let (mut backend, peer) = connected();
+        backend.network.lock().doorbell.park();
+        backend.start_recv(ID);
+        let mut events = Vec::new();
+        let error = backend.poll(Wait::Forever, &mut events).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        peer.write(b"hello");
+        backend.poll(Wait::Forever, &mut events).unwrap();
+        let Some(Event::Received { id: ID, arrival, more: true }) = events.pop() else {
+            panic!("nothing came")
+        };
+        backend.receive(arrival, |received| {
+            assert!(matches!(received, Received::Bytes(b"hello")), "{received:?}");
+        });
+    }
+}
