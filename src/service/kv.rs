@@ -150,20 +150,21 @@ impl Service for Kv {
 
     /// Removes keys whose time is over, `hz` times a second while there are keys that expire.
     fn housekeep(&mut self, now: Now) -> Option<Duration> {
-        let worker = &mut self.worker;
-        let databases = worker.keyspace.databases();
-        let wanted = worker.instance.active_expiry.load(Ordering::Relaxed);
-        if !wanted || (0..databases).all(|db| worker.keyspace.expiring(db) == 0) {
-            return None;
-        }
-        let due = *self.next_sweep.get_or_insert(now.steady);
-        if now.steady < due {
+        if let Some(due) = self.next_sweep.filter(|&due| now.steady < due) {
             return Some(due - now.steady);
         }
-        worker.keyspace.set_now(now);
+        self.next_sweep = None;
+        let Worker { keyspace, instance, .. } = &mut self.worker;
+        let wanted = instance.active_expiry.load(Ordering::Relaxed);
+        if !wanted || (0..keyspace.databases()).all(|db| keyspace.expiring(db) == 0) {
+            return None;
+        }
+        let period = Duration::from_secs(1) / instance.config.hz.get().max(1) as u32;
+        keyspace.set_now(now);
+        keyspace.enter();
         let begun = Instant::now();
-        worker.keyspace.sweep(|| begun.elapsed() < SWEEP_TIME);
-        let period = Duration::from_secs(1) / worker.instance.config.hz.get().max(1) as u32;
+        keyspace.sweep(|| begun.elapsed() < SWEEP_TIME);
+        keyspace.leave();
         self.next_sweep = Some(now.steady + period);
         self.publish_tally();
         Some(period)

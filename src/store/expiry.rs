@@ -20,21 +20,20 @@ pub(super) struct Sweep {
 }
 
 impl Keyspace {
-    /// Removes keys whose time is over, for as long as `may_go_on` allows. Each reactor sweeps its
-    /// own part of the segments. Returns false when it was stopped before the round was complete.
-    /// Runs between [`Keyspace::enter`] and [`Keyspace::leave`].
+    /// Removes keys whose time is over, for as long as `may_go_on` allows. Returns false when it was
+    /// stopped before the round was complete. Runs between [`Keyspace::enter`] and
+    /// [`Keyspace::leave`].
+    ///
+    /// Every reactor that is awake sweeps all segments: the others may sleep for long.
     pub fn sweep(&mut self, mut may_go_on: impl FnMut() -> bool) -> bool {
-        let sides = self.side.sides();
-        let round = self.databases() * SEGMENTS.div_ceil(sides);
+        let round = self.databases() * SEGMENTS;
         let mut segments = 0;
         while segments < round {
             if self.expiring(self.sweep.db) == 0 {
                 // Nothing expires in the whole database.
-                segments += SEGMENTS.div_ceil(sides) - self.sweep.segment / sides;
+                segments += SEGMENTS - self.sweep.segment;
                 self.next_database();
-                continue;
-            }
-            if self.sweep_step() {
+            } else if self.sweep_step() {
                 segments += 1;
             } else if !may_go_on() {
                 return false;
@@ -46,14 +45,9 @@ impl Keyspace {
     /// Sweeps a part of a segment. Returns true when the segment is done.
     fn sweep_step(&mut self) -> bool {
         let Sweep { db, segment, position, rehashes } = self.sweep;
-        let (now_ms, index) = (self.now_ms, self.side.index());
-        let mine = segment - segment % self.side.sides() + index;
-        if mine >= SEGMENTS {
-            self.next_database();
-            return true;
-        }
+        let now_ms = self.now_ms;
         let mut expired = 0;
-        let next = self.side.visit(Place { db, segment: mine }, |table, counts| {
+        let next = self.side.visit(Place { db, segment }, |table, counts| {
             if table.expiring() == 0 || (position == 0 && table.soonest() >= now_ms) {
                 return None;
             }
@@ -84,13 +78,8 @@ impl Keyspace {
                 self.sweep.position = position;
                 self.sweep.rehashes = rehashes;
             }
-            None => {
-                self.sweep.position = 0;
-                self.sweep.segment += self.side.sides();
-                if self.sweep.segment >= SEGMENTS {
-                    self.next_database();
-                }
-            }
+            None if segment + 1 == SEGMENTS => self.next_database(),
+            None => self.sweep = Sweep { db, segment: segment + 1, ..Sweep::default() },
         }
         next.is_none()
     }
@@ -125,13 +114,12 @@ mod tests {
             let mut all = Keyspace::all(3, reactors);
             fill(&mut all[0], 0, |i| if i % 2 == 0 { Expiry::At(1000 + i) } else { Expiry::Clear });
             fill(&mut all[0], 2, |i| Expiry::At(1000 + i));
-            for now_ms in [900, 11_000, 50_000] {
-                for keyspace in &mut all {
-                    keyspace.now_ms = now_ms;
-                    keyspace.enter();
-                    assert!(keyspace.sweep(always()));
-                    keyspace.leave();
-                }
+            for (turn, now_ms) in [900, 11_000, 50_000].into_iter().enumerate() {
+                let keyspace = &mut all[turn % reactors];
+                keyspace.now_ms = now_ms;
+                keyspace.enter();
+                assert!(keyspace.sweep(always()));
+                keyspace.leave();
                 let gone = (now_ms.saturating_sub(1000)).min(20_000) as usize;
                 assert_eq!(all[0].len(0), 20_000 - gone.div_ceil(2), "at {now_ms}");
                 assert_eq!(all[0].expiring(0), 10_000 - gone.div_ceil(2));

@@ -99,14 +99,6 @@ impl Side {
             .collect()
     }
 
-    pub(super) fn index(&self) -> usize {
-        self.index
-    }
-
-    pub(super) fn sides(&self) -> usize {
-        self.common.places.len()
-    }
-
     pub(super) fn databases(&self) -> usize {
         self.common.databases.len()
     }
