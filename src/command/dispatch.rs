@@ -48,14 +48,31 @@ impl Worker {
         };
         if let Err(error) = outcome {
             output.rewind(before);
-            let message = error.message();
-            self.stats().count_error(&message);
-            Reply::new(output, session.version).error(&message);
+            self.refuse(&error, session, args, output);
         }
         self.stats().processed.add(1);
         if session.replies != Replies::On {
             silence(session, before, output);
         }
+    }
+
+    /// Writes the error, unless the request comes from a web browser that somebody has sent here:
+    /// its next lines are not to be run, so it is hung up on.
+    #[cold]
+    fn refuse(&self, error: &Error, session: &mut Session, args: Args<'_>, output: &mut Output) {
+        let is_http =
+            ["post", "host:"].iter().any(|word| args[0].eq_ignore_ascii_case(word.as_bytes()));
+        if is_http && matches!(error, Error::UnknownCommand { .. }) {
+            log::warn!(
+                "closing a connection that speaks HTTP: {}",
+                session.client.peer.address.remote()
+            );
+            session.closing = true;
+            return;
+        }
+        let message = error.message();
+        self.stats().count_error(&message);
+        Reply::new(output, session.version).error(&message);
     }
 
     pub fn stats(&self) -> &CommandStats {
