@@ -16,6 +16,9 @@ use crate::store::Keyspace;
 /// A connection's turn ends when this many bytes of replies are waiting.
 const TURN_OUTPUT: usize = 256 * 1024;
 
+/// A connection's turn ends when this many bytes of requests were run.
+const TURN_INPUT: usize = 64 * 1024;
+
 /// The longest that one round of active expiry may take.
 const SWEEP_TIME: Duration = Duration::from_millis(1);
 
@@ -76,7 +79,7 @@ impl Kv {
             if session.closing {
                 break Next::Close;
             }
-            if output.len() >= TURN_OUTPUT {
+            if output.len() >= TURN_OUTPUT || consumed >= TURN_INPUT {
                 break Next::Yield;
             }
         };

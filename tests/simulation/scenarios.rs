@@ -340,7 +340,10 @@ fn a_long_pipeline_does_not_starve_others() {
         let mut ticks = 0;
         let mut reply = other.read();
         while reply.is_empty() {
+            let before = simulation.stats.bytes_out.get();
             simulation.tick();
+            let answered = simulation.stats.bytes_out.get() - before;
+            assert!(answered <= 2 * limits().bytes_per_tick as u64, "{answered} bytes in a tick");
             ticks += 1;
             reply = other.read();
         }
