@@ -416,6 +416,9 @@ impl Network {
                 return;
             }
             self.bring(index, id, events);
+            if self.chance(self.faults.reset) {
+                self.links[index].reset();
+            }
             if self.chance(self.faults.late_completion) {
                 return;
             }
