@@ -47,6 +47,8 @@ pub enum Error {
     UnsupportedProtocol,
     /// `ERR text 'word'`, about a word that a client sent.
     About(&'static str, Vec<u8>),
+    /// An option of EXPIRE and its kind that does not exist.
+    UnsupportedOption(Vec<u8>),
     /// Whatever only one command can say; it begins with the error's code.
     Other(Cow<'static, str>),
 }
@@ -84,6 +86,9 @@ impl Error {
                 let text = format!("ERR {text} '");
                 [text.as_bytes(), cut(word, word.len()), b"'"].concat()
             }
+            Self::UnsupportedOption(option) => {
+                [b"ERR Unsupported option ", cut(option, option.len())].concat()
+            }
             other => other.to_string().into_bytes(),
         }
     }
@@ -97,7 +102,10 @@ impl fmt::Display for Error {
             Self::Arity(name) => {
                 return write!(f, "ERR wrong number of arguments for '{name}' command");
             }
-            Self::UnknownCommand { .. } | Self::UnknownSubcommand { .. } | Self::About(..) => {
+            Self::UnknownCommand { .. }
+            | Self::UnknownSubcommand { .. }
+            | Self::About(..)
+            | Self::UnsupportedOption(_) => {
                 return f.write_str(&String::from_utf8_lossy(&self.message()));
             }
             Self::NotAnInteger => "ERR value is not an integer or out of range",

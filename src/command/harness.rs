@@ -147,6 +147,21 @@ impl Harness {
         outcome
     }
 
+    /// Gives a key a string value, in the session's database.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        assert_eq!(self.run_words(&["SET", key, value]), "+OK\r\n");
+    }
+
+    /// The string value of a key, as GET answers it.
+    pub(crate) fn get(&mut self, key: &str) -> Option<String> {
+        bulks(&self.run_words(&["GET", key])).pop()
+    }
+
+    /// How many keys a database has.
+    pub(crate) fn len(&self, db: usize) -> usize {
+        self.worker.keyspace.len(db)
+    }
+
     /// Lets time pass.
     pub(crate) fn wait_ms(&mut self, ms: u64) {
         self.now.unix_us += ms * 1000;
@@ -156,4 +171,16 @@ impl Harness {
     pub(crate) fn speak(&mut self, version: Version) {
         self.session.version = version;
     }
+}
+
+/// The bulk strings in a reply, in order; they must be without line ends.
+pub(crate) fn bulks(reply: &str) -> Vec<String> {
+    let mut lines = reply.split("\r\n");
+    let mut bulks = Vec::new();
+    while let Some(line) = lines.next() {
+        if line.starts_with('$') && line != "$-1" {
+            bulks.extend(lines.next().map(str::to_owned));
+        }
+    }
+    bulks
 }

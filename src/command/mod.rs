@@ -6,17 +6,26 @@
 pub mod command_docs;
 pub mod command_info;
 pub mod command_keys;
+#[cfg(test)]
+mod concurrent;
 pub mod config;
 pub mod connection;
+pub mod database;
 pub mod debug;
 pub mod dispatch;
 pub mod error;
+pub mod expire;
+pub mod generic;
 #[cfg(test)]
 pub(crate) mod harness;
 mod help;
 pub mod keys;
 pub mod lolwut;
+pub mod memory;
+pub mod object;
 pub mod options;
+pub mod rename;
+pub mod scan;
 pub mod server;
 pub mod string;
 mod syntax;

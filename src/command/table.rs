@@ -8,6 +8,13 @@ use super::{Command, Group};
 const GROUPS: &[&[&Command]] = &[
     super::connection::COMMANDS,
     super::string::COMMANDS,
+    super::generic::COMMANDS,
+    super::expire::COMMANDS,
+    super::rename::COMMANDS,
+    super::scan::COMMANDS,
+    super::object::COMMANDS,
+    super::database::COMMANDS,
+    super::memory::COMMANDS,
     super::command_info::COMMANDS,
     super::config::COMMANDS,
     super::debug::COMMANDS,

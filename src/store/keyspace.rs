@@ -116,14 +116,28 @@ impl Keyspace {
         Some(entry.value())
     }
 
+    /// As [`Keyspace::read`], but what only asks about a key is no access to it.
+    #[inline]
+    pub fn inspect(&mut self, db: usize, key: &[u8]) -> Option<Peek<'_>> {
+        let Some((place, position)) = self.find(db, key) else {
+            self.tally.misses += 1;
+            return None;
+        };
+        self.tally.hits += 1;
+        self.peek_at(place, position)
+    }
+
     /// As [`Keyspace::read`], leaving no trace in counters or access times.
     pub fn peek(&mut self, db: usize, key: &[u8]) -> Option<Peek<'_>> {
         let (place, position) = self.find(db, key)?;
+        self.peek_at(place, position)
+    }
+
+    #[inline]
+    fn peek_at(&mut self, place: Place, position: usize) -> Option<Peek<'_>> {
         let now_s = self.now_s;
         let (segment, _) = self.side.segment(place);
-        let slots = segment.buckets().div_ceil(segment.len().max(1));
-        let entry = segment.at(position)?;
-        Some(Peek { entry, now_s, slots })
+        Some(Peek { entry: segment.at(position)?, segment, now_s })
     }
 
     /// Changes a key: the one way to write. `change` sees the key's slot, taken or empty.
@@ -185,7 +199,7 @@ impl Keyspace {
         let removed = self.len(db);
         let segments = self.side.take_all(db);
         self.tally.changes += removed as u64;
-        if in_background {
+        if in_background && removed > 0 {
             let free = std::thread::Builder::new().name("free".into());
             // Without a thread the memory is freed here: slower, not wrong.
             let _ = free.spawn(move || drop(segments));
@@ -193,13 +207,19 @@ impl Keyspace {
         removed
     }
 
-    /// Bytes of memory for the tables and entries of a database, without large shared values.
-    pub fn memory(&mut self, db: usize) -> usize {
+    /// The memory that a database takes. Nothing may be held.
+    pub fn memory(&mut self, db: usize) -> Memory {
+        let mut sum = Memory::default();
         if self.side.is_untouched(db) {
-            return 0;
+            return sum;
         }
-        let memory = |segment| self.side.visit(Place { db, segment }, |s, _| s.memory());
-        (0..SEGMENTS).map(memory).sum()
+        for segment in 0..SEGMENTS {
+            self.side.visit(Place { db, segment }, |segment, _| {
+                sum.tables += segment.table_memory();
+                sum.entries += segment.entry_memory();
+            });
+        }
+        sum
     }
 
     /// Hands over the counts since the last call.
@@ -249,8 +269,8 @@ impl Keyspace {
 /// A key seen without touching it.
 pub struct Peek<'a> {
     entry: &'a Entry,
+    segment: &'a Segment,
     now_s: u32,
-    slots: usize,
 }
 
 impl<'a> Peek<'a> {
@@ -268,15 +288,24 @@ impl<'a> Peek<'a> {
         self.now_s.saturating_sub(self.entry.last_access())
     }
 
-    /// Bytes of memory that this key takes: entry, its share of the table, and large value.
+    /// Bytes of memory that this key takes: entry, large value, and its share of the table.
     pub fn memory(&self) -> usize {
         let shared = match self.value() {
             Value::String(super::Text::Shared(bytes)) => bytes.len(),
             Value::String(_) => 0,
         };
-        let slot = size_of::<Entry>() + 1; // a pointer and a control byte
-        self.entry.size() + shared + self.slots * slot
+        let table = self.segment.table_memory() / self.segment.len().max(1);
+        self.entry.size() + shared + table
     }
+}
+
+/// Bytes of memory that a database takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The hash tables.
+    pub tables: usize,
+    /// The keys with their values, without large shared ones.
+    pub entries: usize,
 }
 
 /// A key may still be read in the millisecond in which it expires, as in Redis.

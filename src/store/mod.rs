@@ -13,7 +13,7 @@ mod segment;
 mod slot;
 mod value;
 
-pub use keyspace::{Keyspace, Peek, Tally};
+pub use keyspace::{Keyspace, Memory, Peek, Tally};
 pub use scan::Cursor;
 pub use slot::{Change, Expiry, Slot};
 pub use value::{New, Owned, SHARED_FROM, Text, Value};

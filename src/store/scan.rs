@@ -87,23 +87,27 @@ impl Keyspace {
         }
     }
 
-    /// A key of a database, picked with the numbers that `random(n)` draws from 0..n.
+    /// A key of a database, each about as likely as any other, picked with the numbers that
+    /// `random(n)` draws from 0..n.
     pub fn random_key(
         &mut self,
         db: usize,
         mut random: impl FnMut(usize) -> usize,
     ) -> Option<Vec<u8>> {
         const TRIES: usize = 128;
+        /// With fewer keys most segments are empty, and keys that share one come too seldom.
+        const FEW: usize = 64;
         if self.len(db) == 0 {
             return None;
         }
-        for _ in 0..TRIES {
+        let tries = if self.len(db) < FEW { 0 } else { TRIES };
+        for _ in 0..tries {
             let segment = random(SEGMENTS);
             if let Some(key) = self.random_key_of(Place { db, segment }, &mut random) {
                 return Some(key);
             }
         }
-        // So few keys that guessing does not find one: list them, and pick.
+        // So few keys that guessing would not find one fairly: list them, and pick.
         let mut keys = Vec::new();
         self.for_each(db, |key, _| keys.push(key.to_vec()));
         (!keys.is_empty()).then(|| keys.swap_remove(random(keys.len())))
@@ -114,13 +118,16 @@ impl Keyspace {
         place: Place,
         random: &mut impl FnMut(usize) -> usize,
     ) -> Option<Vec<u8>> {
+        const GUESSES: usize = 8;
         let now_ms = self.now_ms;
         self.side.visit(place, |table, _| {
             if table.len() == 0 {
                 return None;
             }
-            let start = random(table.buckets());
-            let order = (start..table.buckets()).chain(0..start);
+            // Buckets at random first: going on from one favours keys that follow empty buckets.
+            let guesses: [usize; GUESSES] = std::array::from_fn(|_| random(table.buckets()));
+            let start = guesses[0];
+            let order = guesses.into_iter().chain(start..table.buckets()).chain(0..start);
             let entries = order.filter_map(|position| table.at(position));
             let mut live = entries.filter(|entry| !super::keyspace::is_due(entry, now_ms));
             live.next().map(|entry| entry.key().to_vec())

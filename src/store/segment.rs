@@ -155,9 +155,14 @@ impl Segment {
         self.soonest = self.soonest.min(at);
     }
 
-    /// Bytes of memory: table and entries, without what shared values hold.
-    pub(super) fn memory(&self) -> usize {
-        self.table.allocation_size() + self.bytes
+    /// Bytes of memory of the table itself.
+    pub(super) fn table_memory(&self) -> usize {
+        self.table.allocation_size()
+    }
+
+    /// Bytes of memory of the entries, without what shared values hold.
+    pub(super) fn entry_memory(&self) -> usize {
+        self.bytes
     }
 
     fn count_in(&mut self, entry: &Entry) {
