@@ -92,7 +92,7 @@ impl Epoll {
             OwnedFd::from_raw_fd(fd)
         };
         for listener in listeners.iter() {
-            socket::set_nonblocking(&listener.as_fd(), true)?;
+            socket::set_nonblocking(listener.as_fd(), true)?;
         }
         let engine = Engine {
             name: "epoll",

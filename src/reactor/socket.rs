@@ -102,7 +102,7 @@ pub(super) fn set_backlog(fd: &impl AsRawFd, backlog: u32) -> io::Result<()> {
 
 /// io_uring wants sockets that block: on others it reports EAGAIN instead of waiting. epoll wants
 /// the opposite.
-pub(super) fn set_nonblocking(fd: &impl AsRawFd, nonblocking: bool) -> io::Result<()> {
+pub(super) fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> io::Result<()> {
     let mut flag = i32::from(nonblocking);
     // SAFETY: FIONBIO reads one int.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONBIO, &raw mut flag) }).map(drop)

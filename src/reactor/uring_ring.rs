@@ -153,16 +153,8 @@ impl Ring {
         Ok(())
     }
 
-    /// Runs deferred work that the last enter left over.
-    pub(super) fn enter_again(&mut self) -> io::Result<Entered> {
-        let mut entered = Entered::default();
-        self.call(Wait::No, &mut entered)?;
-        Ok(entered)
-    }
-
     /// True when the kernel has work to run, or completions that found no room in the queue.
-    #[inline]
-    pub(super) fn has_work(&self) -> bool {
+    fn has_work(&self) -> bool {
         self.submissions.taskrun() || self.submissions.cq_overflow()
     }
 

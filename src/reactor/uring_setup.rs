@@ -19,11 +19,22 @@ pub struct UringOptions {
     pub buffers: u16,
     /// Bytes of one receive buffer.
     pub buffer_size: u32,
+    /// The rung of the set-up ladder to begin with: 0 is the best, 3 suits Linux 5.19.
+    pub first_rung: usize,
+    /// One request receives many times, where the kernel can (6.0).
+    pub multishot: bool,
 }
 
 impl Default for UringOptions {
     fn default() -> Self {
-        Self { entries: 1024, completions: 8192, buffers: 256, buffer_size: 8192 }
+        Self {
+            entries: 1024,
+            completions: 8192,
+            buffers: 256,
+            buffer_size: 8192,
+            first_rung: 0,
+            multishot: true,
+        }
     }
 }
 
@@ -90,7 +101,7 @@ fn climb<R>(
     options: &UringOptions,
     build: impl Fn(&Rung, u32, u32) -> io::Result<R>,
 ) -> Result<(R, &'static Rung), Unavailable> {
-    for rung in &LADDER {
+    for rung in LADDER.iter().skip(options.first_rung) {
         let (mut entries, mut completions) = (options.entries, options.completions);
         loop {
             let error = match build(rung, entries, completions) {
@@ -201,6 +212,9 @@ mod tests {
         };
         let (_, rung) = climb(&UringOptions::default(), old).unwrap();
         assert_eq!((rung.name, rung.features()), ("L2", vec!["SINGLE_ISSUER"]));
+        let from_the_last = UringOptions { first_rung: 3, ..UringOptions::default() };
+        let (_, rung) = climb(&from_the_last, |_, _, _| Ok(())).unwrap();
+        assert_eq!((rung.name, rung.features()), ("L3", vec![]));
         let ancient = |_: &Rung, _, _| Err::<(), _>(failing(libc::EINVAL));
         assert_eq!(climb(&UringOptions::default(), ancient).unwrap_err(), Unavailable::TooOld);
     }
