@@ -1,7 +1,10 @@
 //! CONFIG: directives read and changed while the server runs, and counters set back.
 
+use std::borrow::Cow;
+
 use super::help::help;
 use super::{Argument, Call, Command, Error, Flags, Group};
+use crate::config::{Config, Directive};
 use crate::glob;
 
 pub(super) const COMMANDS: &[&Command] = &[&CONFIG];
@@ -34,17 +37,32 @@ static GET: Command = Command {
 };
 
 fn get(call: &mut Call<'_>) -> Result<(), Error> {
-    let patterns = call.args.rest(2).iter();
-    let is_asked = |name: &str| {
-        patterns.clone().any(|pattern| glob::matches_in_any_case(pattern, name.as_bytes()))
-    };
-    let found: Vec<_> = call.instance.config.matching(is_asked).collect();
+    let mut found: Vec<(Cow<'_, str>, String)> = Vec::new();
+    for pattern in call.args.rest(2).iter() {
+        for (name, value) in asked(&call.instance.config, pattern) {
+            if !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+                found.push((name, value));
+            }
+        }
+    }
     call.reply.map(found.len());
     for (name, value) in found {
         call.reply.bulk(name.as_bytes());
         call.reply.bulk(value.as_bytes());
     }
     Ok(())
+}
+
+/// Name and value of the directives that a pattern means. One named outright keeps the name as the
+/// client wrote it, as in Redis.
+fn asked<'a>(config: &Config, pattern: &'a [u8]) -> Vec<(Cow<'a, str>, String)> {
+    if pattern.iter().any(|byte| b"[*?".contains(byte)) {
+        let matches = |name: &str| glob::matches_in_any_case(pattern, name.as_bytes());
+        return config.matching(matches).map(|(name, value)| (name.into(), value)).collect();
+    }
+    let name = String::from_utf8_lossy(pattern);
+    let directive = Directive::find(&name);
+    directive.map(|directive| (name, directive.value(config))).into_iter().collect()
 }
 
 static SET: Command = Command {
@@ -131,8 +149,9 @@ mod tests {
         let mut harness = Harness::new();
         assert_eq!(
             harness.run("CONFIG GET MaxCl* maxclients nosuch tcp-b*"),
-            "*4\r\n$11\r\ntcp-backlog\r\n$3\r\n511\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n"
+            "*4\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n$11\r\ntcp-backlog\r\n$3\r\n511\r\n"
         );
+        assert_eq!(harness.run("CONFIG GET Hz hZ"), "*2\r\n$2\r\nHz\r\n$2\r\n10\r\n");
         assert_eq!(harness.run("CONFIG GET nosuch"), "*0\r\n");
         harness.speak(Version::V3);
         assert_eq!(harness.run("CONFIG GET hz"), "%1\r\n$2\r\nhz\r\n$2\r\n10\r\n");

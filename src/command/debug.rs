@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Call, Command, Error, Flags, Group, help};
 use crate::config::Admission;
+use crate::glob;
 use crate::peer::PeerAddress;
 use crate::resp::Version;
 use crate::store::{Text, Value};
@@ -46,6 +47,10 @@ fn debug(call: &mut Call<'_>) -> Result<(), Error> {
         (b"protocol", 3) => protocol(call),
         (b"set-active-expire", 3) => set_active_expire(call),
         (b"sleep", 3) => sleep(call),
+        (b"stringmatch-len", 4) => {
+            call.reply.integer(i64::from(glob::matches(&args[2], &args[3])));
+            Ok(())
+        }
         _ => Err(Error::text(format!(
             "unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
             String::from_utf8_lossy(&args[1])
@@ -202,25 +207,22 @@ const PROTOCOL_TYPES: &str = "Wrong protocol type name. Please use one of the fo
     string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
 
 const HELP_LINES: &[&str] = &[
-    "ERROR <string>",
-    "    Return a Redis protocol error with <string> as message. Useful for clients",
-    "    unit tests to simulate Redis errors.",
-    "LOG <message>",
-    "    Write <message> to the server log.",
-    "OBJECT <key>",
-    "    Show low level info about `key` and associated value.",
-    "PROTOCOL <type>",
-    "    Reply with a test value of the specified type. <type> can be: string,",
-    "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
-    "    true, false.",
-    "SET-ACTIVE-EXPIRE <0|1>",
-    "    Setting it to 0 disables expiring keys in background when they are not",
-    "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",
-    "    default.",
-    "SLEEP <seconds>",
-    "    Stop the server for <seconds>. Decimals allowed.",
+    "ERROR text",
+    "    Answers with this error.",
     "HELP",
-    "    Prints this help.",
+    "    Lists the subcommands.",
+    "LOG text",
+    "    Writes a line to the server's log.",
+    "OBJECT key",
+    "    Shows how the value of a key is kept.",
+    "PROTOCOL string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
+    "    Answers with a reply of that type.",
+    "SET-ACTIVE-EXPIRE 0|1",
+    "    Whether keys are removed that expired and that nobody asks for.",
+    "SLEEP seconds",
+    "    Stops the whole server for a while; fractions are allowed.",
+    "STRINGMATCH-LEN pattern text",
+    "    Answers 1 if the text matches the pattern, else 0.",
 ];
 
 #[cfg(test)]
@@ -361,6 +363,6 @@ mod tests {
                 )
             );
         }
-        assert!(harness.run("DEBUG HELP").starts_with("*20\r\n+DEBUG <subcommand> [<arg>"));
+        assert!(harness.run("DEBUG HELP").starts_with("*17\r\n+DEBUG <subcommand> [<arg>"));
     }
 }
