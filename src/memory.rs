@@ -40,6 +40,12 @@ pub fn resident() -> usize {
     pages * page_size.unsigned_abs() as usize
 }
 
+/// Gives memory that is free, but kept by the allocator for later, back to the system.
+pub fn purge() {
+    // SAFETY: mi_collect may be called at any time, on any thread.
+    unsafe { libmimalloc_sys::mi_collect(true) };
+}
+
 static COUNTERS: Counters = Counters::new();
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 

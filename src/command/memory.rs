@@ -20,7 +20,7 @@ pub static MEMORY: Command = Command {
     since: "4.0.0",
     complexity: "Depends on subcommand.",
     summary: "A container for commands about memory.",
-    subcommands: &[&DOCTOR, &HELP, &STATS, &USAGE],
+    subcommands: &[&DOCTOR, &HELP, &PURGE, &STATS, &USAGE],
     ..Command::BASE
 };
 
@@ -78,6 +78,24 @@ pub static HELP: Command = Command {
     run: |call| help(call, &MEMORY),
     ..Command::BASE
 };
+
+pub static PURGE: Command = Command {
+    name: "purge",
+    arity: 2,
+    group: Group::Server,
+    since: "4.0.0",
+    complexity: "Depends on how much memory is allocated, could be slow",
+    summary: "Gives free memory back to the system.",
+    tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+    run: purge,
+    ..Command::BASE
+};
+
+fn purge(call: &mut Call<'_>) -> Result<(), Error> {
+    memory::purge();
+    call.reply.ok();
+    Ok(())
+}
 
 pub static STATS: Command = Command {
     name: "stats",
