@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::pipeline::{Pipeline, Then};
 use super::{Next, Peer, Served, Service};
 use crate::clock::Now;
 use crate::command::dispatch::Worker;
 use crate::instance::Instance;
 use crate::output::Output;
-use crate::resp::{Limits, Parser, Reply, Status};
+use crate::resp::limits::ProtocolError;
+use crate::resp::{Limits, Reply};
 use crate::session::{Replies, Session};
 use crate::store::Keyspace;
 
@@ -25,8 +27,8 @@ const SWEEP_TIME: Duration = Duration::from_millis(1);
 /// One reactor's key-value service.
 pub struct Kv {
     worker: Worker,
-    /// Serves every connection whose requests come whole; see [`Parser::take_unfinished`].
-    parser: Parser,
+    /// Serves one connection after the other: those whose requests come whole leave nothing in it.
+    pipeline: Pipeline,
     /// When the next round of active expiry is due.
     next_sweep: Option<Instant>,
 }
@@ -35,7 +37,7 @@ impl Kv {
     /// The service of the instance's reactor number `index`.
     pub fn new(keyspace: Keyspace, instance: Arc<Instance>, index: usize) -> Self {
         let worker = Worker::new(keyspace, instance, index);
-        Self { worker, parser: Parser::new(), next_sweep: None }
+        Self { worker, pipeline: Pipeline::default(), next_sweep: None }
     }
 
     /// Runs the whole requests at the front of `input`.
@@ -49,41 +51,49 @@ impl Kv {
     ) -> Served {
         let max_bulk_len = self.worker.instance.config.proto_max_bulk_len.get();
         let mut consumed = 0;
-        let next = loop {
+        loop {
             let rest = &input[consumed..];
-            if rest.is_empty() {
-                break Next::Read { missing: 0 };
-            }
             let limits = Limits { authenticated: session.authenticated, max_bulk_len };
-            match self.parser.parse(rest, &limits) {
-                Ok(Status::Complete { consumed: request }) => {
-                    consumed += request;
-                    let args = self.parser.args(rest);
-                    if !args.is_empty() {
-                        self.worker.dispatch(session, args, output, now);
-                    }
+            let then = self.pipeline.parse(rest, &limits);
+            let requests = self.pipeline.len();
+            if requests > 1 {
+                let all = (0..requests).map(|index| self.pipeline.args(index, rest));
+                all.for_each(|args| self.worker.fetch_ahead(session, args));
+            }
+            for index in 0..requests {
+                let args = self.pipeline.args(index, rest);
+                if !args.is_empty() {
+                    self.worker.dispatch(session, args, output, now);
                 }
-                Ok(Status::Incomplete { missing }) => {
-                    session.unfinished = self.parser.take_unfinished();
-                    break Next::Read { missing };
-                }
-                Err(error) => {
-                    let message = [b"ERR ", &*error.text()].concat();
-                    self.worker.stats().count_error(&message);
-                    if session.replies == Replies::On {
-                        Reply::new(output, session.version).error(&message);
-                    }
-                    break Next::Close;
+                let done = consumed + self.pipeline.end(index + 1);
+                if let Some(next) = end_of_turn(session, output, done) {
+                    self.pipeline.take_unfinished(); // it comes again
+                    return Served { consumed: done, next };
                 }
             }
-            if session.closing {
-                break Next::Close;
+            consumed += self.pipeline.end(requests);
+            match then {
+                Then::GoOn => {}
+                Then::Wait { missing } => {
+                    session.unfinished = self.pipeline.take_unfinished();
+                    return Served { consumed, next: Next::Read { missing } };
+                }
+                Then::Refuse(error) => {
+                    self.refuse(session, &error, output);
+                    return Served { consumed, next: Next::Close };
+                }
             }
-            if output.len() >= TURN_OUTPUT || consumed >= TURN_INPUT {
-                break Next::Yield;
-            }
-        };
-        Served { consumed, next }
+        }
+    }
+
+    /// Says what is wrong with the bytes of a client. Where its next request would begin is unknown.
+    #[cold]
+    fn refuse(&self, session: &Session, error: &ProtocolError, output: &mut Output) {
+        let message = [b"ERR ", &*error.text()].concat();
+        self.worker.stats().count_error(&message);
+        if session.replies == Replies::On {
+            Reply::new(output, session.version).error(&message);
+        }
     }
 
     /// Publishes what the batch has counted, for INFO and CLIENT LIST on any reactor.
@@ -103,6 +113,15 @@ impl Kv {
         stats.expired.add(tally.expired);
         stats.changes.add(tally.changes);
     }
+}
+
+/// Whether a connection's turn ends after a request, of which `consumed` bytes were run.
+#[inline]
+fn end_of_turn(session: &Session, output: &Output, consumed: usize) -> Option<Next> {
+    if session.closing {
+        return Some(Next::Close);
+    }
+    (output.len() >= TURN_OUTPUT || consumed >= TURN_INPUT).then_some(Next::Yield)
 }
 
 impl Service for Kv {
@@ -126,7 +145,7 @@ impl Service for Kv {
             return Served { consumed: input.len(), next: Next::Close };
         }
         if let Some(unfinished) = session.unfinished.take() {
-            self.parser.restore(*unfinished);
+            self.pipeline.restore(*unfinished);
         }
         self.worker.keyspace.set_now(now);
         self.worker.keyspace.set_touch(!session.client.no_touch.load(Ordering::Relaxed));
@@ -183,7 +202,7 @@ mod tests {
     fn serve(session: impl FnOnce(&mut Session), inputs: &[&[u8]]) -> (String, Served) {
         let mut harness = Harness::new();
         session(&mut harness.session);
-        let mut kv = Kv { worker: harness.worker, parser: Parser::new(), next_sweep: None };
+        let mut kv = Kv { worker: harness.worker, pipeline: Pipeline::default(), next_sweep: None };
         let mut output = Output::new();
         let mut last = Served { consumed: 0, next: Next::Close };
         for input in inputs {

@@ -38,6 +38,8 @@ struct Common {
 #[derive(Default)]
 struct Database(OnceLock<Box<[Locked]>>);
 
+/// On a cache line of its own.
+#[repr(align(64))]
 struct Locked {
     lock: RawMutex,
     segment: UnsafeCell<Segment>,

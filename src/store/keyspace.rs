@@ -100,6 +100,13 @@ impl Keyspace {
         self.side.release();
     }
 
+    /// Starts fetching a key's entry into the processor's cache. Nothing may be held.
+    #[inline]
+    pub fn fetch_ahead(&mut self, db: usize, key: &[u8]) {
+        let hash = self.hasher.hash_one(key);
+        self.side.visit(place(db, hash), |segment, _| segment.fetch_ahead(hash));
+    }
+
     /// The value of a key that is there and not expired. Counts a hit or a miss.
     #[inline]
     pub fn read(&mut self, db: usize, key: &[u8]) -> Option<Value<'_>> {

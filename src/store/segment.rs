@@ -27,6 +27,15 @@ impl Segment {
         self.table.find_bucket_index(hash, |entry| entry.key() == key)
     }
 
+    /// Starts fetching the entry that most likely has this hash.
+    #[inline]
+    pub(super) fn fetch_ahead(&self, hash: u64) {
+        self.table.find(hash, |entry| {
+            entry.fetch_ahead();
+            true
+        });
+    }
+
     #[inline]
     pub(super) fn at(&self, position: usize) -> Option<&Entry> {
         self.table.get_bucket(position)
