@@ -57,14 +57,17 @@ pub trait Backend {
     /// The socket is of no use: its other end has already gone, say. It is closed.
     fn open(&mut self, id: ConnId, socket: Self::Socket) -> io::Result<Endpoint>;
 
-    /// Receives until an event or [`Backend::receive`] says that it ended.
+    /// Receives until an event says that it ended.
     fn start_recv(&mut self, id: ConnId);
 
     /// Asks the receive in flight to end. Bytes that arrived before are still delivered.
     fn stop_recv(&mut self, id: ConnId);
 
+    /// What has arrived, in place, before it is received.
+    fn peek<'a>(&'a self, arrival: &'a Self::Arrival) -> &'a [u8];
+
     /// Shows `look` what has arrived, in place, and takes the buffer back.
-    fn receive<R>(&mut self, arrival: Self::Arrival, look: impl FnOnce(Received<'_>) -> R) -> R;
+    fn receive<R>(&mut self, arrival: Self::Arrival, look: impl FnOnce(&[u8]) -> R) -> R;
 
     /// Sends all of `output`, which is not empty.
     fn send(&mut self, id: ConnId, output: Output) -> Sending;
@@ -98,16 +101,6 @@ pub enum Event<B: Backend + ?Sized> {
     Sent { id: ConnId, output: Output, result: Result<(), Errno> },
     /// The doorbell rang.
     Woken,
-}
-
-/// What [`Backend::receive`] shows.
-#[derive(Debug)]
-pub enum Received<'a> {
-    Bytes(&'a [u8]),
-    /// A false alarm; the receive goes on.
-    Nothing,
-    /// The receive has ended.
-    Ended(RecvEnd),
 }
 
 /// Why a receive has ended.

@@ -121,6 +121,11 @@ impl<Session> Connection<Session> {
         }
     }
 
+    /// True when what arrives next begins with a new request.
+    pub(super) fn is_between_requests(&self) -> bool {
+        self.tail.is_empty()
+    }
+
     /// Executes what is in the tail.
     pub(super) fn run<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
     where

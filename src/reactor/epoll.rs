@@ -1,6 +1,7 @@
 //! The epoll backend: registered once, edge-triggered, one hot buffer, sends that do not wait.
 #![allow(unsafe_code)] // The three epoll calls.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
@@ -8,9 +9,7 @@ use std::time::Duration;
 
 use crate::mailbox::{ConnId, Doorbell};
 use crate::output::Output;
-use crate::reactor::backend::{
-    Backend, Endpoint, Engine, Errno, Event, Received, RecvEnd, Sending, Wait,
-};
+use crate::reactor::backend::{Backend, Endpoint, Engine, Errno, Event, RecvEnd, Sending, Wait};
 use crate::reactor::listener::Listener;
 use crate::reactor::socket;
 use crate::stats::ReactorStats;
@@ -18,8 +17,15 @@ use crate::stats::ReactorStats;
 /// Events that one epoll_wait may report.
 const EVENTS: usize = 1024;
 
-/// Bytes one recv(2) may take: all of them stay in the cache.
-const BUFFER: usize = 1 << 16;
+/// Bytes received in one poll. All polls use the same memory from its beginning, so that small
+/// requests stay in a small, hot part of it.
+const ARENA: usize = 1 << 18;
+
+/// Bytes one recv(2) may take.
+const MOST: usize = 1 << 16;
+
+/// With less room than this, who else is readable waits for the next poll.
+const LEAST: usize = 1 << 14;
 
 /// Connections accepted from one listener in one poll.
 const ACCEPTS: usize = 64;
@@ -42,10 +48,12 @@ pub struct Epoll {
     engine: Engine,
     listeners: Arc<[Listener]>,
     slots: Vec<Option<Slot>>,
-    buffer: Vec<u8>,
+    arena: Vec<u8>,
+    /// How much of the arena this poll has filled.
+    filled: usize,
     ready: Vec<libc::epoll_event>,
-    /// Connections with bytes at hand that no edge will announce again.
-    readable: Vec<ConnId>,
+    /// Connections whose bytes are at hand, and are to be received.
+    readable: VecDeque<ConnId>,
     /// Events that came about outside of `poll`.
     pending: Vec<Event<Self>>,
     stats: Arc<ReactorStats>,
@@ -60,7 +68,7 @@ struct Slot {
     readable: bool,
     /// The peer's last bytes are at hand.
     last: bool,
-    /// Stands in `readable`, or was reported in the events of this poll.
+    /// Stands in `readable`.
     listed: bool,
     /// EPOLLOUT has joined.
     watched_for_room: bool,
@@ -68,9 +76,12 @@ struct Slot {
     sending: Option<(Output, usize)>,
 }
 
-/// A connection that has become readable.
+/// A part of the arena with received bytes, good until the next poll.
 #[derive(Debug)]
-pub struct Readable(ConnId);
+pub struct Span {
+    start: usize,
+    end: usize,
+}
 
 impl Epoll {
     /// A backend that accepts from `listeners` and is woken by `doorbell`.
@@ -105,9 +116,10 @@ impl Epoll {
             engine,
             listeners,
             slots: Vec::new(),
-            buffer: vec![0; BUFFER],
+            arena: vec![0; ARENA],
+            filled: 0,
             ready: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS],
-            readable: Vec::new(),
+            readable: VecDeque::new(),
             pending: Vec::new(),
             stats,
         };
@@ -161,7 +173,7 @@ impl Epoll {
             slot.last |= edges & LAST != 0;
             if slot.receiving && !slot.listed {
                 slot.listed = true;
-                events.push(Event::Received { id, arrival: Readable(id), more: true });
+                self.readable.push_back(id);
             }
         }
         if edges & WRITABLE == 0 {
@@ -172,6 +184,58 @@ impl Epoll {
         {
             events.push(Event::Sent { id, output, result });
         }
+    }
+
+    /// Receives from all that are readable, as long as there is room.
+    fn receive_all(&mut self, events: &mut Vec<Event<Self>>) {
+        // Who has more than one receive takes comes again in the next poll, behind the others.
+        for _ in 0..self.readable.len() {
+            if ARENA - self.filled < LEAST {
+                return;
+            }
+            let Some(id) = self.readable.pop_front() else { return };
+            events.extend(self.receive_from(id));
+        }
+    }
+
+    fn receive_from(&mut self, id: ConnId) -> Option<Event<Self>> {
+        let slot = live(&mut self.slots, id)?;
+        slot.listed = false;
+        if !slot.receiving {
+            return None;
+        }
+        let start = self.filled;
+        let room = (ARENA - start).min(MOST);
+        self.stats.operations.add(1);
+        let end = match socket::recv(slot.fd.as_fd(), &mut self.arena[start..start + room]) {
+            Ok(0) => RecvEnd::Eof,
+            Ok(count) => {
+                // A short read empties the socket: an edge announces what comes next. Only the end
+                // of the stream may have been announced already.
+                slot.readable = count == room || slot.last;
+                if slot.readable {
+                    slot.listed = true;
+                    self.readable.push_back(id);
+                }
+                self.filled += count;
+                let arrival = Span { start, end: start + count };
+                return Some(Event::Received { id, arrival, more: true });
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => {
+                    slot.readable = false;
+                    return None;
+                }
+                io::ErrorKind::Interrupted => {
+                    slot.listed = true;
+                    self.readable.push_back(id);
+                    return None;
+                }
+                _ => RecvEnd::Failed(Errno::of(&error)),
+            },
+        };
+        slot.receiving = false;
+        Some(Event::RecvEnded { id, end })
     }
 
     /// Sends until all has left or the socket is full.
@@ -207,7 +271,7 @@ impl Epoll {
 
 impl Backend for Epoll {
     type Socket = OwnedFd;
-    type Arrival = Readable;
+    type Arrival = Span;
 
     fn engine(&self) -> &Engine {
         &self.engine
@@ -219,14 +283,9 @@ impl Backend for Epoll {
 
     fn poll(&mut self, wait: Wait, events: &mut Vec<Event<Self>>) -> io::Result<()> {
         events.append(&mut self.pending);
-        for id in self.readable.drain(..) {
-            let Some(slot) = live(&mut self.slots, id) else { continue };
-            slot.listed = slot.receiving;
-            if slot.receiving {
-                events.push(Event::Received { id, arrival: Readable(id), more: true });
-            }
-        }
-        let count = self.wait(if events.is_empty() { wait } else { Wait::No })?;
+        self.filled = 0;
+        let is_idle = events.is_empty() && self.readable.is_empty();
+        let count = self.wait(if is_idle { wait } else { Wait::No })?;
         self.stats.completions.add(count as u64);
         for n in 0..count {
             let libc::epoll_event { events: edges, u64: name } = self.ready[n];
@@ -237,6 +296,7 @@ impl Backend for Epoll {
                 _ => self.report(id, edges, events),
             }
         }
+        self.receive_all(events);
         Ok(())
     }
 
@@ -287,7 +347,7 @@ impl Backend for Epoll {
         slot.receiving = true;
         if slot.readable && !slot.listed {
             slot.listed = true;
-            self.readable.push(id);
+            self.readable.push_back(id);
         }
     }
 
@@ -298,34 +358,13 @@ impl Backend for Epoll {
         }
     }
 
-    fn receive<R>(&mut self, arrival: Readable, look: impl FnOnce(Received<'_>) -> R) -> R {
-        let Readable(id) = arrival;
-        let Some(slot) = live(&mut self.slots, id) else { return look(Received::Nothing) };
-        slot.listed = false;
-        if !slot.receiving {
-            return look(Received::Nothing);
-        }
-        self.stats.operations.add(1);
-        let received = match socket::recv(slot.fd.as_fd(), &mut self.buffer) {
-            Ok(0) => Received::Ended(RecvEnd::Eof),
-            Ok(count) => Received::Bytes(&self.buffer[..count]),
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Received::Nothing,
-                _ => Received::Ended(RecvEnd::Failed(Errno::of(&error))),
-            },
-        };
-        // A short read empties the socket: an edge announces what comes next. Only the end of the
-        // stream may have been announced already.
-        slot.readable = match received {
-            Received::Bytes(bytes) => bytes.len() == BUFFER || slot.last,
-            _ => false,
-        };
-        slot.receiving = !matches!(received, Received::Ended(_));
-        if slot.readable {
-            slot.listed = true;
-            self.readable.push(id);
-        }
-        look(received)
+    fn peek<'a>(&'a self, arrival: &'a Span) -> &'a [u8] {
+        &self.arena[arrival.start..arrival.end]
+    }
+
+    #[inline]
+    fn receive<R>(&mut self, arrival: Span, look: impl FnOnce(&[u8]) -> R) -> R {
+        look(&self.arena[arrival.start..arrival.end])
     }
 
     fn send(&mut self, id: ConnId, output: Output) -> Sending {

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use crate::clock::Now;
 use crate::mailbox::{ConnId, Message};
 use crate::service::{Peer, Service};
-use backend::{Backend, Errno, Event, Received, RecvEnd, Wait};
+use backend::{Backend, Errno, Event, RecvEnd, Wait};
 use buffers::Outputs;
 use connection::{Connection, Recv, Turn};
 use slab::Slab;
@@ -187,11 +187,25 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         // New turns are listed after serving: who yields now goes on in the next tick.
         let mut due = std::mem::take(&mut self.run_list);
         let mut events = std::mem::take(&mut self.events);
+        self.look_ahead(&events);
         events.drain(..).for_each(|event| self.handle(event));
         self.events = events;
         due.drain(..).for_each(|id| self.go_on(id));
         self.run_list = due;
         self.service.leave();
+    }
+
+    /// Shows the service what it is about to serve, so that what that needs comes from memory at the
+    /// same time and not one after the other.
+    fn look_ahead(&mut self, events: &[Event<B>]) {
+        for event in events {
+            let Event::Received { id, arrival, .. } = event else { continue };
+            if let Some(connection) = self.connections.get_mut(*id)
+                && connection.is_between_requests()
+            {
+                self.service.foresee(&connection.session, self.backend.peek(arrival));
+            }
+        }
     }
 
     /// Starts one send for each connection that has something to say, and starts or stops receiving
@@ -402,20 +416,12 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         };
         let service = &mut self.service;
         let stats = &self.links.stats;
-        let end = self.backend.receive(arrival, |received| match received {
-            Received::Bytes(bytes) => {
-                stats.recvs.add(1);
-                stats.bytes_in.add(bytes.len() as u64);
-                connection.arrived(bytes, service, &mut turn);
-                None
-            }
-            Received::Nothing => None,
-            Received::Ended(end) => Some(end),
+        self.backend.receive(arrival, |bytes| {
+            stats.recvs.add(1);
+            stats.bytes_in.add(bytes.len() as u64);
+            connection.arrived(bytes, service, &mut turn);
         });
-        match end {
-            Some(end) => self.recv_ended(id, end),
-            None => self.touch(id),
-        }
+        self.touch(id);
     }
 
     fn recv_ended(&mut self, id: ConnId, end: RecvEnd) {

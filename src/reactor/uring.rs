@@ -14,9 +14,7 @@ use io_uring::{cqueue, opcode, squeue};
 
 use crate::mailbox::{ConnId, Doorbell};
 use crate::output::Output;
-use crate::reactor::backend::{
-    Backend, Endpoint, Engine, Errno, Event, Received, RecvEnd, Sending, Wait,
-};
+use crate::reactor::backend::{Backend, Endpoint, Engine, Errno, Event, RecvEnd, Sending, Wait};
 use crate::reactor::buf_ring::{BufRing, Filled, GROUP};
 use crate::reactor::listener::Listener;
 use crate::reactor::socket;
@@ -359,8 +357,13 @@ impl Backend for Uring {
     }
 
     #[inline]
-    fn receive<R>(&mut self, arrival: Filled, look: impl FnOnce(Received<'_>) -> R) -> R {
-        let result = look(Received::Bytes(self.buffers.bytes(&arrival)));
+    fn peek<'a>(&'a self, arrival: &'a Filled) -> &'a [u8] {
+        self.buffers.bytes(arrival)
+    }
+
+    #[inline]
+    fn receive<R>(&mut self, arrival: Filled, look: impl FnOnce(&[u8]) -> R) -> R {
+        let result = look(self.buffers.bytes(&arrival));
         self.buffers.give_back(arrival);
         result
     }

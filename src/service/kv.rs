@@ -49,11 +49,10 @@ impl Kv {
         output: &mut Output,
         now: Now,
     ) -> Served {
-        let max_bulk_len = self.worker.instance.config.proto_max_bulk_len.get();
         let mut consumed = 0;
         loop {
             let rest = &input[consumed..];
-            let limits = Limits { authenticated: session.authenticated, max_bulk_len };
+            let limits = self.limits(session);
             let then = self.pipeline.parse(rest, &limits);
             let requests = self.pipeline.len();
             if requests > 1 {
@@ -84,6 +83,12 @@ impl Kv {
                 }
             }
         }
+    }
+
+    #[inline]
+    fn limits(&self, session: &Session) -> Limits {
+        let max_bulk_len = self.worker.instance.config.proto_max_bulk_len.get();
+        Limits { authenticated: session.authenticated, max_bulk_len }
     }
 
     /// Says what is wrong with the bytes of a client. Where its next request would begin is unknown.
@@ -152,6 +157,17 @@ impl Service for Kv {
         let served = self.requests(session, input, output, now);
         self.publish(session, now);
         served
+    }
+
+    #[inline]
+    fn foresee(&mut self, session: &Session, input: &[u8]) {
+        if session.unfinished.is_some() {
+            return;
+        }
+        let limits = self.limits(session);
+        if let Some(args) = self.pipeline.first(input, &limits) {
+            self.worker.fetch_ahead(session, args);
+        }
     }
 
     fn close(&mut self, session: Session) {

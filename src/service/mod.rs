@@ -31,6 +31,10 @@ pub trait Service {
         now: Now,
     ) -> Served;
 
+    /// This input is served later in this tick, together with that of other connections: what it
+    /// will need may be fetched into the processor's cache. Nothing else may come of it.
+    fn foresee(&mut self, _session: &Self::Session, _input: &[u8]) {}
+
     /// The connection is gone.
     fn close(&mut self, session: Self::Session);
 

@@ -53,6 +53,19 @@ impl Pipeline {
         Then::GoOn
     }
 
+    /// The words of the first request, if it is whole, for a look ahead: nothing is kept.
+    #[inline]
+    pub(super) fn first<'a>(&'a mut self, input: &'a [u8], limits: &Limits) -> Option<Args<'a>> {
+        let parser = &mut self.parsers[0];
+        match parser.parse(input, limits) {
+            Ok(Status::Complete { .. }) => Some(parser.args(input)),
+            _ => {
+                parser.take_unfinished();
+                None
+            }
+        }
+    }
+
     /// How many requests were parsed.
     #[inline]
     pub(super) fn len(&self) -> usize {

@@ -14,10 +14,6 @@ pub struct Faults {
     pub short_receive: f64,
     /// A receive ends with bytes, though it could have gone on.
     pub early_receive_end: f64,
-    /// A receive announces bytes and has none.
-    pub false_alarm: f64,
-    /// A receive tells of its end only when its arrival is looked at, as epoll does.
-    pub end_within_arrival: f64,
     /// A receive finds no buffer.
     pub starved_receive: f64,
     /// A receive that was asked to stop brings bytes before it does, or instead.
@@ -49,8 +45,6 @@ impl Faults {
         interrupted_poll: 0.0,
         short_receive: 0.0,
         early_receive_end: 0.0,
-        false_alarm: 0.0,
-        end_within_arrival: 0.0,
         starved_receive: 0.0,
         bytes_after_stop: 0.0,
         immediate_send: 0.0,
@@ -77,8 +71,6 @@ impl Faults {
             interrupted_poll: probability(0.5),
             short_receive: probability(1.0),
             early_receive_end: probability(1.0),
-            false_alarm: probability(0.5),
-            end_within_arrival: probability(1.0),
             starved_receive: probability(0.8),
             bytes_after_stop: probability(1.0),
             immediate_send: probability(1.0),

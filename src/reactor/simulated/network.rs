@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use super::link::{End, Leaving, Link, Recv};
-use super::{Arrival, Content, Faults, Simulated};
+use super::{Arrival, Faults, Simulated};
 use crate::clock::Now;
 use crate::mailbox::{ConnId, Doorbell};
 use crate::output::Output;
@@ -368,16 +368,16 @@ impl Network {
         let id = self.closed_last[self.random.usize(..self.closed_last.len())];
         let more = self.random.bool();
         events.push(match self.random.u8(0..4) {
-            0 => self.arrival(id, Content::Bytes(b"stale".to_vec()), more),
-            1 => self.arrival(id, Content::Ended(RecvEnd::Eof), true),
+            0 => self.arrival(id, b"stale".to_vec(), more),
+            1 => Event::RecvEnded { id, end: RecvEnd::Eof },
             2 => Event::RecvEnded { id, end: RecvEnd::Failed(Errno(libc::ECONNRESET)) },
             _ => Event::Sent { id, output: Output::new(), result: Err(Errno(libc::EPIPE)) },
         });
     }
 
-    fn arrival(&mut self, id: ConnId, content: Content, more: bool) -> Event<Simulated> {
+    fn arrival(&mut self, id: ConnId, bytes: Vec<u8>, more: bool) -> Event<Simulated> {
         self.arrivals_out += 1;
-        Event::Received { id, arrival: Arrival { content }, more }
+        Event::Received { id, arrival: Arrival { bytes }, more }
     }
 
     fn complete_send(&mut self, index: usize, events: &mut Events) {
@@ -430,12 +430,7 @@ impl Network {
         link.recv = Recv::Idle;
         link.eof_told |= end == RecvEnd::Eof;
         link.failure_told |= matches!(end, RecvEnd::Failed(_));
-        let can_hide = matches!(end, RecvEnd::Eof | RecvEnd::Failed(_));
-        events.push(if can_hide && self.chance(self.faults.end_within_arrival) {
-            self.arrival(id, Content::Ended(end), true)
-        } else {
-            Event::RecvEnded { id, end }
-        });
+        events.push(Event::RecvEnded { id, end });
     }
 
     /// Why a receive in flight ends now. None: it goes on, or brings bytes.
@@ -470,9 +465,6 @@ impl Network {
         if ends {
             link.recv = Recv::Idle;
         }
-        if self.chance(self.faults.false_alarm) {
-            events.push(self.arrival(id, Content::Nothing, true));
-        }
-        events.push(self.arrival(id, Content::Bytes(bytes), !ends));
+        events.push(self.arrival(id, bytes, !ends));
     }
 }
