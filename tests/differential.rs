@@ -10,6 +10,7 @@ mod common;
 mod random;
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use common::{Backend, Client, Server, Start, client::encode, program, reply};
 use random::{Compare, Random, Step, Words, shown};
@@ -20,6 +21,8 @@ const SEEDS: [u64; 3] = [1, 2, 3];
 const STEPS: usize = 10_000;
 /// Connections that the commands of one run are spread over.
 const CONNECTIONS: usize = 3;
+/// By then a key that has expired must be gone; both servers look ten times a second.
+const SOON: Duration = Duration::from_secs(5);
 /// As many commands are shown before the one that was answered differently.
 const SHOWN: usize = 30;
 
@@ -104,6 +107,10 @@ impl Run {
                     self.pipeline(line, std::mem::take(&mut pipeline));
                     self.member(line, &step.words);
                 }
+                Compare::Soon => {
+                    self.pipeline(line, std::mem::take(&mut pipeline));
+                    self.soon(line, &step.words);
+                }
                 _ => pipeline.push(step),
             }
         }
@@ -119,6 +126,24 @@ impl Run {
             let expected = self.lines[line].redis.read_reply();
             let reply = self.lines[line].torc.read_reply();
             if !step.compare.same(&expected, &reply) {
+                self.fail(&expected, &reply);
+            }
+        }
+    }
+
+    /// A command that is asked again until both servers answer alike.
+    fn soon(&mut self, line: usize, words: &Words) {
+        self.remember(line, words);
+        let begun = Instant::now();
+        loop {
+            let Line { redis, torc } = &mut self.lines[line];
+            redis.send(encode(words));
+            torc.send(encode(words));
+            let (expected, reply) = (redis.read_reply(), torc.read_reply());
+            if expected == reply {
+                return;
+            }
+            if begun.elapsed() > SOON {
                 self.fail(&expected, &reply);
             }
         }

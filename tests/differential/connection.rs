@@ -1,6 +1,6 @@
 //! Commands on the connection itself.
 
-use super::{Generator, Step};
+use super::{Compare, Generator, Step};
 
 pub const COMMANDS: &[Generator] = &[
     |_| Step::new("PING"),
@@ -12,8 +12,9 @@ pub const COMMANDS: &[Generator] = &[
     |random| Step::line("CLIENT SETNAME").word(random.key()),
     |random| Step::new("AUTH").word(random.value()),
     |_| Step::line("AUTH nobody nothing"),
-    |_| Step::line("HELLO 4"),
-    |_| Step::line("HELLO 3 nothing"),
+    // Spoilt, these two may become good ones, which tell each server's own version.
+    |_| Step::line("HELLO 4").compare(Compare::Kind),
+    |_| Step::line("HELLO 3 nothing").compare(Compare::Kind),
     |random| Step::new("nothing").word(random.value()).word(random.value()),
     |random| Step::new("CLIENT").word(random.garbage()),
 ];

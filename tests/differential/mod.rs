@@ -44,6 +44,8 @@ pub enum Compare {
     Near(i64),
     /// The same kind of reply, for what is a server's own affair.
     Kind,
+    /// The same bytes, if not at once then soon: servers remove expired keys in their own time.
+    Soon,
     /// One existing key, or none where there is none.
     Member,
     /// The first call of an iteration that sees the same elements.
@@ -57,7 +59,7 @@ impl Compare {
             return true;
         }
         match self {
-            Self::Bytes | Self::Member | Self::Scan => false,
+            Self::Bytes | Self::Soon | Self::Member | Self::Scan => false,
             Self::Unordered => {
                 let sorted = |reply| {
                     let mut elements = reply::elements(reply)?;
