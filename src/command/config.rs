@@ -91,7 +91,7 @@ fn set(call: &mut Call<'_>) -> Result<(), Error> {
     }
     let pairs = words.iter().step_by(2).zip(words.iter().skip(1).step_by(2));
     let config = &call.instance.config;
-    config.set_many(pairs).map_err(|refusal| Error::text(refusal.to_string()))?;
+    config.set_many(pairs).map_err(|refusal| Error::text(refusal.message()))?;
     call.instance.connections.set_limit(config.maxclients.get() as usize);
     call.reply.ok();
     Ok(())

@@ -37,7 +37,7 @@ fn debug(call: &mut Call<'_>) -> Result<(), Error> {
     let args = call.args;
     let name = args[1].to_ascii_lowercase();
     match (&*name, args.len()) {
-        (b"error", 3) => Err(Error::Other(String::from_utf8_lossy(&args[2]).into_owned().into())),
+        (b"error", 3) => Err(Error::Other(args[2].to_vec().into())),
         (b"help", 2) => {
             help::lines_of(call, &DEBUG, HELP_LINES.iter().copied());
             Ok(())
@@ -51,10 +51,7 @@ fn debug(call: &mut Call<'_>) -> Result<(), Error> {
             call.reply.integer(i64::from(glob::matches(&args[2], &args[3])));
             Ok(())
         }
-        _ => Err(Error::text(format!(
-            "unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
-            String::from_utf8_lossy(&args[1])
-        ))),
+        _ => Err(Error::UnfitSubcommand { name: args[1].to_vec(), container: "DEBUG" }),
     }
 }
 
@@ -353,6 +350,10 @@ mod tests {
         assert_eq!(harness.run("DEBUG SLEEP 0.001"), "+OK\r\n");
         assert_eq!(harness.run("DEBUG SLEEP -1"), "+OK\r\n");
         assert_eq!(harness.run("DEBUG SLEEP a"), "+OK\r\n");
+        assert_eq!(
+            harness.run_words(&["DEBUG", "nosuch\0x"]),
+            "-ERR unknown subcommand or wrong number of arguments for 'nosuch'. Try DEBUG HELP.\r\n"
+        );
         for words in ["nosuch", "SLEEP", "OBJECT", "OBJECT a b"] {
             let name = words.split(' ').next().unwrap();
             assert_eq!(

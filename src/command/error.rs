@@ -21,6 +21,11 @@ pub enum Error {
         name: Vec<u8>,
         container: String,
     },
+    /// As `UnknownSubcommand`, where the number of words could be at fault as well.
+    UnfitSubcommand {
+        name: Vec<u8>,
+        container: &'static str,
+    },
     NotAnInteger,
     /// An integer outside of these bounds.
     NotBetween(i64, i64),
@@ -28,7 +33,6 @@ pub enum Error {
     /// The result of INCRBYFLOAT would be no number.
     NotFinite,
     Overflow,
-    MustBePositive,
     /// INCR's kind of arithmetic, where DECRBY would negate the smallest integer.
     DecrementOverflow,
     /// An expiry that the named command cannot take.
@@ -50,13 +54,13 @@ pub enum Error {
     /// An option of EXPIRE and its kind that does not exist.
     UnsupportedOption(Vec<u8>),
     /// Whatever only one command can say; it begins with the error's code.
-    Other(Cow<'static, str>),
+    Other(Cow<'static, [u8]>),
 }
 
 impl Error {
     /// The error `ERR text`.
-    pub fn text(text: impl Into<Cow<'static, str>>) -> Self {
-        Self::Other(format!("ERR {}", text.into()).into())
+    pub fn text(text: impl AsRef<[u8]>) -> Self {
+        Self::Other([b"ERR ", text.as_ref()].concat().into())
     }
 
     /// The error `ERR text 'word'`.
@@ -82,6 +86,12 @@ impl Error {
                 let try_help = format!("'. Try {container} HELP.");
                 [b"ERR unknown subcommand '", cut(name, SHOWN), try_help.as_bytes()].concat()
             }
+            Self::UnfitSubcommand { name, container } => {
+                let text = b"ERR unknown subcommand or wrong number of arguments for '";
+                let try_help = format!("'. Try {container} HELP.");
+                [text, cut(name, SHOWN), try_help.as_bytes()].concat()
+            }
+            Self::Other(text) => text.to_vec(),
             Self::About(text, word) => {
                 let text = format!("ERR {text} '");
                 [text.as_bytes(), cut(word, word.len()), b"'"].concat()
@@ -104,6 +114,8 @@ impl fmt::Display for Error {
             }
             Self::UnknownCommand { .. }
             | Self::UnknownSubcommand { .. }
+            | Self::UnfitSubcommand { .. }
+            | Self::Other(_)
             | Self::About(..)
             | Self::UnsupportedOption(_) => {
                 return f.write_str(&String::from_utf8_lossy(&self.message()));
@@ -115,7 +127,6 @@ impl fmt::Display for Error {
             Self::NotAFloat => "ERR value is not a valid float",
             Self::NotFinite => "ERR increment would produce NaN or Infinity",
             Self::Overflow => "ERR increment or decrement would overflow",
-            Self::MustBePositive => "ERR value is out of range, must be positive",
             Self::DecrementOverflow => "ERR decrement would overflow",
             Self::ExpireTime(name) => {
                 return write!(f, "ERR invalid expire time in '{name}' command");
@@ -133,7 +144,6 @@ impl fmt::Display for Error {
                  user. Are you sure your configuration is correct?"
             }
             Self::UnsupportedProtocol => "NOPROTO unsupported protocol version",
-            Self::Other(text) => text,
         })
     }
 }

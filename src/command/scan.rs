@@ -97,9 +97,10 @@ fn scan(call: &mut Call<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads a cursor as C's `strtoul` does: 64 bits, after a sign perhaps; nothing at all is 0.
+/// Reads a cursor as C's `strtoul` does: 64 bits, after a sign perhaps, up to a zero byte; nothing at
+/// all is 0.
 fn cursor(word: &[u8]) -> Result<u64, Error> {
-    let (negative, digits) = match word {
+    let (negative, digits) = match word.split(|byte| *byte == 0).next().unwrap_or_default() {
         [] => return Ok(0),
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] | digits => (false, digits),
@@ -224,7 +225,7 @@ mod tests {
     fn cursors_and_faults_are_those_of_redis() {
         let mut harness = Harness::new();
         let end = "*2\r\n$1\r\n0\r\n*0\r\n";
-        for cursor in ["0", "", "+0", "-1", "18446744073709551615"] {
+        for cursor in ["0", "", "+0", "-1", "18446744073709551615", "\0", "0\0x"] {
             assert_eq!(harness.run_words(&["SCAN", cursor]), end, "{cursor:?}");
         }
         for cursor in ["x", "-", "+", " 0", "0 ", "1.0", "+-1", "18446744073709551616", "\u{661}"] {

@@ -76,7 +76,7 @@ impl Config {
                 for (undo, text) in changes[..position].iter().zip(&before) {
                     (undo.set)(&self.values, text).expect("a test reads and sets every value");
                 }
-                return Err(SetError::Value { name: change.asked.clone(), why });
+                return Err(SetError::Value { name: change.asked.to_vec(), why });
             }
         }
         // The one value that the process keeps, not the server.
@@ -101,7 +101,7 @@ struct Change<'a> {
     directive: &'static Directive,
     set: fn(&Values, &str) -> Result<(), ValueError>,
     /// The name as the client wrote it.
-    asked: String,
+    asked: &'a [u8],
     value: &'a [u8],
 }
 
@@ -118,42 +118,54 @@ fn changes<'a>(
 ) -> Result<Vec<Change<'a>>, SetError> {
     let mut changes: Vec<Change<'a>> = Vec::new();
     for (name, value) in pairs {
-        let asked = String::from_utf8_lossy(name).into_owned();
-        let Some(directive) = Directive::find(&asked) else {
-            return Err(SetError::Unknown { name: asked });
+        let Some(directive) = str::from_utf8(name).ok().and_then(Directive::find) else {
+            return Err(SetError::Unknown { name: name.to_vec() });
         };
         let Set::Live(set) = directive.set else {
-            return Err(SetError::Immutable { name: asked });
+            return Err(SetError::Immutable { name: name.to_vec() });
         };
         if changes.iter().any(|change| change.directive.name == directive.name) {
-            return Err(SetError::Duplicate { name: asked });
+            return Err(SetError::Duplicate { name: name.to_vec() });
         }
-        changes.push(Change { directive, set, asked, value });
+        changes.push(Change { directive, set, asked: name, value });
     }
     Ok(changes)
 }
 
-/// Why CONFIG SET changed nothing. Its text is that of Redis 7.0, after `ERR `.
+/// Why CONFIG SET changed nothing. Names are as the client wrote them.
 #[derive(Debug, PartialEq, Eq)]
 pub enum SetError {
-    Unknown { name: String },
-    Immutable { name: String },
-    Duplicate { name: String },
-    Value { name: String, why: ValueError },
+    Unknown { name: Vec<u8> },
+    Immutable { name: Vec<u8> },
+    Duplicate { name: Vec<u8> },
+    Value { name: Vec<u8>, why: ValueError },
 }
 
-impl fmt::Display for SetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl SetError {
+    /// The text of Redis 7.0, after `ERR `.
+    pub fn message(&self) -> Vec<u8> {
         let (name, why): (_, &dyn fmt::Display) = match self {
             Self::Unknown { name } => {
-                let text = "Unknown option or number of arguments for CONFIG SET";
-                return write!(f, "{text} - '{name}'");
+                let text = b"Unknown option or number of arguments for CONFIG SET - '";
+                return [text, as_c_prints(name), b"'"].concat();
             }
             Self::Immutable { name } => (name, &"can't set immutable config"),
             Self::Duplicate { name } => (name, &"duplicate parameter"),
             Self::Value { name, why } => (name, why),
         };
-        write!(f, "CONFIG SET failed (possibly related to argument '{name}') - {why}")
+        let text = b"CONFIG SET failed (possibly related to argument '";
+        [text, as_c_prints(name), b"') - ", why.to_string().as_bytes()].concat()
+    }
+}
+
+/// What C's `%s` prints of a text: the bytes before the first zero.
+fn as_c_prints(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+impl fmt::Display for SetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.message()))
     }
 }
 
@@ -285,7 +297,15 @@ mod tests {
         let error = config.set_many([(&b"requirepass"[..], &b"\xff"[..])]).unwrap_err();
         assert_eq!(
             error,
-            SetError::Value { name: "requirepass".to_owned(), why: ValueError::NotText }
+            SetError::Value { name: b"requirepass".to_vec(), why: ValueError::NotText }
         );
+    }
+
+    #[test]
+    fn a_name_of_any_bytes_comes_back_as_it_was() {
+        let config = Config::default();
+        let error = config.set_many([(&b"\xff\0x"[..], &b"1"[..])]).unwrap_err();
+        let text = b"Unknown option or number of arguments for CONFIG SET - '\xff'";
+        assert_eq!(error.message(), text, "as far as C would print it");
     }
 }

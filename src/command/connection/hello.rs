@@ -65,7 +65,7 @@ fn hello(call: &mut Call<'_>) -> Result<(), Error> {
         rest = rest.rest(used);
     }
     if !call.session.authenticated {
-        return Err(Error::Other(NOT_AUTHENTICATED.into()));
+        return Err(Error::Other(NOT_AUTHENTICATED.as_bytes().into()));
     }
     call.session.version = version;
     introduce(call);
