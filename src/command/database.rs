@@ -51,7 +51,7 @@ const FLUSH: Command = Command {
 pub static FLUSHDB: Command = Command {
     name: "flushdb",
     complexity: "O(N) where N is the number of keys in the selected database",
-    summary: "Removes all keys of the database.",
+    summary: "Empties the selected database.",
     run: flushdb,
     ..FLUSH
 };
@@ -66,7 +66,7 @@ fn flushdb(call: &mut Call<'_>) -> Result<(), Error> {
 pub static FLUSHALL: Command = Command {
     name: "flushall",
     complexity: "O(N) where N is the total number of keys in all databases",
-    summary: "Removes all keys of all databases.",
+    summary: "Empties every database.",
     run: flushall,
     ..FLUSH
 };

@@ -28,7 +28,7 @@ pub(super) static GETDEL: Command = Command {
     keys: &[KeySpec::one(&["RW", "access", "delete"])],
     group: Group::String,
     since: "6.2.0",
-    summary: "Returns the string value of a key and deletes the key.",
+    summary: "Returns a string and removes its key.",
     arguments: &[Argument::key()],
     run: getdel,
     ..Command::BASE
