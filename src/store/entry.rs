@@ -90,7 +90,8 @@ impl Entry {
             New::Integer(_) => (KIND_INTEGER, &b""[..]),
             New::Shared(_) => (KIND_SHARED, &b""[..]),
         };
-        debug_assert!(text.len() < SHARED_FROM);
+        // The header could not hold the length, and parts would be looked for beyond the entry.
+        assert!(text.len() < SHARED_FROM, "longer texts are shared");
         let mut tag = kind;
         if expiry.is_some() {
             tag |= HAS_EXPIRY;

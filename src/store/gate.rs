@@ -80,6 +80,7 @@ pub(super) struct Side {
     common: Arc<Common>,
     index: usize,
     grip: Grip,
+    /// Sorted.
     held: Vec<Place>,
 }
 
@@ -188,7 +189,7 @@ impl Side {
     #[inline]
     pub(super) fn segment(&mut self, place: Place) -> (&mut Segment, &Counts) {
         if self.grip != Grip::Sole {
-            let allowed = self.grip == Grip::All || self.held.contains(&place);
+            let allowed = self.grip == Grip::All || self.held.binary_search(&place).is_ok();
             assert!(allowed, "a request touches {place:?}, which it does not hold");
         }
         let database = self.database(place.db);
