@@ -143,4 +143,23 @@ mod tests {
         }
         assert_eq!((keyspace.len(0), keyspace.expiring(0)), (0, 0));
     }
+
+    #[test]
+    fn databases_that_are_swapped_under_a_sweep_are_swept_whole() {
+        let mut keyspace = Keyspace::all(2, 1).pop().expect("one handle was asked for");
+        // More than one step for each segment.
+        for i in 0..400_000u32 {
+            let key = i.to_le_bytes();
+            keyspace.write(0, &key, |slot| slot.set(New::Integer(0), Expiry::At(1000)));
+        }
+        keyspace.now_ms = 2000;
+        while keyspace.sweep.position == 0 {
+            assert!(!keyspace.sweep(|| false), "a segment has several steps");
+        }
+        keyspace.swap(0, 1);
+        for _ in 0..2 {
+            keyspace.sweep(always());
+        }
+        assert_eq!((keyspace.len(0), keyspace.len(1)), (0, 0));
+    }
 }

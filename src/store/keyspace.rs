@@ -196,6 +196,15 @@ impl Keyspace {
     /// Exchanges two databases for all clients. Needs [`Keyspace::exclude`].
     pub fn swap(&mut self, one: usize, other: usize) {
         self.side.swap(one, other);
+        // Sweeps that are in the middle of a segment go on in the other database.
+        for db in [one, other] {
+            if self.side.is_untouched(db) {
+                continue;
+            }
+            for segment in 0..SEGMENTS {
+                self.side.visit(Place { db, segment }, |segment, _| segment.distrust_soonest());
+            }
+        }
         self.changed(Change::Set);
     }
 

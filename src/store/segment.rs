@@ -160,6 +160,11 @@ impl Segment {
         self.soonest = u64::MAX;
     }
 
+    /// The bound may be too late: some pass that looked for it will not come to its end.
+    pub(super) fn distrust_soonest(&mut self) {
+        self.soonest = 0;
+    }
+
     pub(super) fn remember_expiry(&mut self, at: u64) {
         self.soonest = self.soonest.min(at);
     }
