@@ -45,7 +45,7 @@ impl Keyspace {
     /// Sweeps a part of a segment. Returns true when the segment is done.
     fn sweep_step(&mut self) -> bool {
         let Sweep { db, segment, position, rehashes } = self.sweep;
-        let now_ms = self.now_ms;
+        let (now_ms, hasher) = (self.now_ms, &self.hasher);
         let mut expired = 0;
         let next = self.side.visit(Place { db, segment }, |table, counts| {
             if table.expiring() == 0 || (position == 0 && table.soonest() >= now_ms) {
@@ -68,7 +68,11 @@ impl Keyspace {
                     table.remember_expiry(at);
                 }
             }
-            (end < table.buckets()).then(|| (end, table.rehashes()))
+            if end < table.buckets() {
+                return Some((end, table.rehashes()));
+            }
+            table.shrink_if_sparse(hasher);
+            None
         });
         for _ in 0..expired {
             self.changed(Change::Expired);

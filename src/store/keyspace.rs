@@ -13,7 +13,7 @@ use crate::clock::Now;
 /// A reactor's handle on the store.
 pub struct Keyspace {
     pub(super) side: Side,
-    hasher: RandomState,
+    pub(super) hasher: RandomState,
     pub(super) now_ms: u64,
     now_s: u32,
     /// CLIENT NO-TOUCH: reads leave the access times as they are.
@@ -269,6 +269,7 @@ impl Keyspace {
     fn expire(&mut self, place: Place, position: usize) {
         let (segment, counts) = self.side.segment(place);
         segment.discard(position);
+        segment.shrink_if_sparse(&self.hasher);
         counts.keys.subtract(1);
         counts.expiring.subtract(1);
         self.changed(Change::Expired);

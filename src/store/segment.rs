@@ -7,6 +7,12 @@ use hashbrown::HashTable;
 use super::entry::Entry;
 use super::value::{New, Owned, Value};
 
+/// A table of more buckets than these gives memory back when it has become sparse,
+const ROOMY: usize = 64;
+/// with more buckets than this for each key. Full tables have two or fewer, so that a table which
+/// shrank must lose or gain many keys before it is made anew.
+const SPARSE: usize = 16;
+
 #[derive(Default)]
 pub(super) struct Segment {
     table: HashTable<Entry>,
@@ -128,11 +134,26 @@ impl Segment {
         Some((Owned::from(entry.value()), entry.expiry()))
     }
 
-    /// Drops the entry at `position`.
+    /// Drops the entry at `position`. The others stay where they are.
     pub(super) fn discard(&mut self, position: usize) {
         let Ok(entry) = self.table.get_bucket_entry(position) else { return };
         let (entry, _) = entry.remove();
         self.count_out(&entry);
+    }
+
+    /// Gives memory back if few keys are left of many. Entries change their places then.
+    #[inline]
+    pub(super) fn shrink_if_sparse(&mut self, hasher: &RandomState) {
+        let buckets = self.table.num_buckets();
+        if buckets > ROOMY && self.table.len() < buckets / SPARSE {
+            self.shrink(hasher);
+        }
+    }
+
+    #[cold]
+    fn shrink(&mut self, hasher: &RandomState) {
+        self.rehashes = self.rehashes.wrapping_add(1);
+        self.table.shrink_to(0, |entry| hasher.hash_one(entry.key()));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -191,5 +212,41 @@ impl Segment {
     fn count_out(&mut self, entry: &Entry) {
         self.bytes -= entry.size();
         self.expiring -= u32::from(entry.expiry().is_some());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Cursor, Expiry, Keyspace};
+    use super::*;
+
+    #[test]
+    fn a_table_that_has_become_sparse_gives_memory_back() {
+        const KEYS: u32 = 200_000;
+        const KEPT: u32 = 100;
+        type Remove = fn(&mut Keyspace, &[u8]);
+        let ways: [Remove; 3] = [
+            |keyspace, key| assert!(keyspace.write(0, key, |slot| slot.remove())),
+            |keyspace, key| assert!(keyspace.write(0, key, |slot| slot.take()).is_some()),
+            |keyspace, key| {
+                keyspace.write(0, key, |slot| slot.set_expiry(Some(0)));
+                assert!(keyspace.read(0, key).is_none());
+            },
+        ];
+        for remove in ways {
+            let mut keyspace = Keyspace::all(1, 1).pop().expect("one handle was asked for");
+            keyspace.now_ms = 1;
+            for i in 0..KEYS {
+                keyspace.write(0, &i.to_le_bytes(), |s| s.set(New::Integer(0), Expiry::Clear));
+            }
+            let before = keyspace.memory(0).tables;
+            (KEPT..KEYS).for_each(|i| remove(&mut keyspace, &i.to_le_bytes()));
+            let after = keyspace.memory(0).tables;
+            assert!(after * 4 < before, "{after} of {before} bytes");
+            let mut seen = 0;
+            assert_eq!(keyspace.scan(0, Cursor::START, 1 << 20, |_, _| seen += 1), Cursor::START);
+            assert_eq!(seen, KEPT);
+            assert!((0..KEPT).all(|i| keyspace.read(0, &i.to_le_bytes()).is_some()));
+        }
     }
 }

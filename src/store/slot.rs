@@ -105,6 +105,7 @@ impl Slot<'_> {
         let Some(position) = self.position.take() else { return false };
         let had_expiry = self.segment.at(position).is_some_and(|entry| entry.expiry().is_some());
         self.segment.discard(position);
+        self.segment.shrink_if_sparse(self.hasher);
         self.counts.keys.subtract(1);
         self.count_expiry(had_expiry, false);
         self.change = Some(Change::Removed);
@@ -114,6 +115,7 @@ impl Slot<'_> {
     /// Removes the key and hands over its value and expiry.
     pub fn take(&mut self) -> Option<(Owned, Option<u64>)> {
         let (value, expiry) = self.segment.remove(self.position.take()?)?;
+        self.segment.shrink_if_sparse(self.hasher);
         self.counts.keys.subtract(1);
         self.count_expiry(expiry.is_some(), false);
         self.change = Some(Change::Removed);
