@@ -275,7 +275,7 @@ impl Keyspace {
         self.changed(Change::Expired);
     }
 
-    /// Every change of every key passes here.
+    /// Every change of a key passes here; a flush counts all of its own at once.
     #[inline]
     pub(super) fn changed(&mut self, change: Change) {
         self.tally.changes += 1;
