@@ -11,7 +11,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     search(pattern, text, Case::Told)
 }
 
-/// As [`matches`]; ASCII letters match in either case, except when escaped within a class.
+/// As [`matches()`]; ASCII letters match in either case, except when escaped within a class.
 pub fn matches_in_any_case(pattern: &[u8], text: &[u8]) -> bool {
     search(pattern, text, Case::Ignored)
 }

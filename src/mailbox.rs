@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 /// Names a connection within its reactor. A slot's generation changes each time it is reused, so an
 /// old name never means a new connection.
@@ -47,15 +47,25 @@ impl<T> Mailbox<T> {
     ///
     /// The queue is full; the message comes back.
     pub fn push(&self, message: T) -> Result<(), T> {
-        let mut queue = self.queue.lock();
-        if queue.len() == self.capacity {
+        let queue = self.queue.lock();
+        if queue.len() >= self.capacity {
             return Err(message);
         }
+        self.put(queue, message);
+        Ok(())
+    }
+
+    /// Puts a message in however full the queue is. For messages of which there can only be so
+    /// many: a connection is closed once.
+    pub fn push_anyway(&self, message: T) {
+        self.put(self.queue.lock(), message);
+    }
+
+    fn put(&self, mut queue: MutexGuard<'_, VecDeque<T>>, message: T) {
         queue.push_back(message);
         self.len.store(queue.len(), Ordering::Relaxed);
         drop(queue);
         self.doorbell.ring();
-        Ok(())
     }
 
     /// Takes the oldest message out.
@@ -198,7 +208,10 @@ mod tests {
         let mailbox = Mailbox::new(1, Arc::new(Doorbell::silent()));
         assert_eq!(mailbox.push("first"), Ok(()));
         assert_eq!(mailbox.push("second"), Err("second"));
+        mailbox.push_anyway("urgent");
+        assert_eq!(mailbox.push("second"), Err("second"));
         assert_eq!(mailbox.pop(), Some("first"));
+        assert_eq!(mailbox.pop(), Some("urgent"));
         assert_eq!(mailbox.push("third"), Ok(()));
     }
 

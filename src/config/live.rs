@@ -9,12 +9,16 @@ use parking_lot::RwLock;
 pub struct Number(AtomicU64);
 
 impl Number {
+    pub fn new(value: u64) -> Self {
+        Self(AtomicU64::new(value))
+    }
+
     #[inline]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set(&self, value: u64) {
+    pub(crate) fn set(&self, value: u64) {
         self.0.store(value, Ordering::Relaxed);
     }
 }

@@ -31,12 +31,24 @@ pub struct Config {
     values: Values,
     /// Held while values change, so that each CONFIG SET is all or nothing for the next one.
     change: Mutex<()>,
+    /// None until the server runs.
+    system: Option<Box<dyn System>>,
+}
+
+/// What some directives reach beyond the server: sockets, and limits of the process.
+pub trait System: fmt::Debug + Send + Sync {
+    /// Brings a directive's new value into force.
+    ///
+    /// # Errors
+    ///
+    /// The system does not allow that value; the one before stays in force.
+    fn enforce(&self, directive: &str, values: &Values) -> Result<(), ValueError>;
 }
 
 impl Default for Config {
     /// Every directive at its default.
     fn default() -> Self {
-        let mut config = Self { values: Values::default(), change: Mutex::new(()) };
+        let mut config = Self { values: Values::default(), change: Mutex::new(()), system: None };
         for directive in DIRECTIVES {
             config.start(directive, directive.default).expect("a test sets every default");
         }
@@ -71,17 +83,21 @@ impl Config {
         let _changing = self.change.lock();
         let before: Vec<String> =
             changes.iter().map(|change| change.directive.value(self)).collect();
-        for (position, change) in changes.iter().enumerate() {
-            if let Err(why) = change.apply(self) {
-                for (undo, text) in changes[..position].iter().zip(&before) {
-                    (undo.set)(&self.values, text).expect("a test reads and sets every value");
-                }
-                return Err(SetError::Value { name: change.asked.to_vec(), why });
+        let set = changes.iter().try_for_each(|change| change.apply(self));
+        let done = set.and_then(|()| changes.iter().try_for_each(|change| change.enforce(self)));
+        if done.is_err() {
+            for (undo, text) in changes.iter().zip(&before) {
+                (undo.set)(&self.values, text).expect("a test reads and sets every value");
             }
+            // What was in force until now is allowed.
+            changes.iter().for_each(|undo| drop(undo.enforce(self)));
         }
-        // The one value that the process keeps, not the server.
-        log::set_max_level(self.loglevel.get().filter());
-        Ok(())
+        done
+    }
+
+    /// Has `system` bring changes into force from now on.
+    pub fn govern(&mut self, system: impl System + 'static) {
+        self.system = Some(Box::new(system));
     }
 
     /// Name and value of each directive whose name `matches` accepts. This is CONFIG GET.
@@ -106,9 +122,19 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
-    fn apply(&self, config: &Config) -> Result<(), ValueError> {
-        let text = str::from_utf8(self.value).map_err(|_| ValueError::NotText)?;
-        (self.set)(&config.values, text)
+    fn apply(&self, config: &Config) -> Result<(), SetError> {
+        let text = str::from_utf8(self.value).map_err(|_| self.refused(ValueError::NotText))?;
+        (self.set)(&config.values, text).map_err(|why| self.refused(why))
+    }
+
+    fn enforce(&self, config: &Config) -> Result<(), SetError> {
+        let Some(system) = &config.system else { return Ok(()) };
+        let enforced = system.enforce(self.directive.name, &config.values);
+        enforced.map_err(|why| self.refused(why))
+    }
+
+    fn refused(&self, why: ValueError) -> SetError {
+        SetError::Value { name: self.asked.to_vec(), why }
     }
 }
 
@@ -174,6 +200,7 @@ impl std::error::Error for SetError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     fn set(config: &Config, pairs: &[(&str, &str)]) -> Result<(), String> {
         let pairs = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
@@ -225,6 +252,38 @@ mod tests {
         }
         let read: Vec<_> = config.matching(|_| true).collect();
         assert_eq!(read, others.map(|(name, text)| (name, text.to_owned())));
+    }
+
+    /// Allows ten clients, and notes what it was asked.
+    #[derive(Debug)]
+    struct TenClients(Arc<Mutex<Vec<String>>>);
+
+    impl System for TenClients {
+        fn enforce(&self, directive: &str, values: &Values) -> Result<(), ValueError> {
+            let (clients, hz) = (values.maxclients.get(), values.hz.get());
+            self.0.lock().push(format!("{directive} {clients} {hz}"));
+            if directive != "maxclients" || clients <= 10 {
+                return Ok(());
+            }
+            Err(ValueError::TooManyClients { most: 10 })
+        }
+    }
+
+    #[test]
+    fn what_the_system_refuses_changes_nothing() {
+        let mut config = Config::default();
+        let asked = Arc::default();
+        config.govern(TenClients(Arc::clone(&asked)));
+        assert_eq!(set(&config, &[("maxclients", "9")]), Ok(()));
+        assert_eq!(
+            set(&config, &[("hz", "20"), ("MaxClients", "11")]).unwrap_err(),
+            "CONFIG SET failed (possibly related to argument 'MaxClients') - The operating system \
+             is not able to handle the specified number of clients, try with 10"
+        );
+        assert_eq!((get(&config, "maxclients"), get(&config, "hz")), ("9".into(), "10".into()));
+        let expected =
+            ["maxclients 9 10", "hz 11 20", "maxclients 11 20", "hz 9 10", "maxclients 9 10"];
+        assert_eq!(*asked.lock(), expected, "what was enforced is taken back");
     }
 
     #[test]

@@ -34,6 +34,10 @@ pub enum ValueError {
         only: &'static str,
     },
     NotText,
+    /// Each client takes an open file, and the system allows no more than this many.
+    TooManyClients {
+        most: u64,
+    },
 }
 
 impl fmt::Display for ValueError {
@@ -58,6 +62,11 @@ impl fmt::Display for ValueError {
                 write!(f, "nothing is kept on disk: it can only be '{only}'")
             }
             Self::NotText => f.write_str("argument must be UTF-8 text"),
+            Self::TooManyClients { most } => write!(
+                f,
+                "The operating system is not able to handle the specified number of clients, \
+                 try with {most}"
+            ),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::live::{Live, Number};
 use super::parse::Choice;
@@ -25,8 +26,9 @@ pub struct Values {
     pub backend: BackendChoice,
     /// Reactor threads; 0 stands for `auto`. See [`Values::reactors`].
     pub threads: usize,
-    /// Microseconds that a reactor polls after the last activity before it sleeps.
-    pub busy_poll: Number,
+    /// Microseconds that a reactor polls after the last activity before it sleeps. The reactors
+    /// hold it too.
+    pub busy_poll: Arc<Number>,
     pub databases: usize,
     /// Cycles of active expiry a second, 1 to 500.
     pub hz: Number,

@@ -197,7 +197,14 @@ impl<Session> Connection<Session> {
         outputs: &mut Outputs,
         send: impl FnOnce(Output) -> Sending,
     ) -> usize {
-        if self.sending || self.output.is_empty() || self.phase == Phase::Closing {
+        if self.output.is_empty() {
+            // Who was not answered, a part of a request having come, keeps no buffer for that.
+            if self.output.capacity() > 0 {
+                outputs.give_back(std::mem::take(&mut self.output));
+            }
+            return 0;
+        }
+        if self.sending || self.phase == Phase::Closing {
             return 0;
         }
         let bytes = self.output.len();
@@ -220,7 +227,8 @@ impl<Session> Connection<Session> {
         }
     }
 
-    /// Compares the unsent bytes with the limits. Returns false if the hard one is passed.
+    /// Compares the unsent bytes with the limits. Returns false if the hard one is passed by a
+    /// connection that is not closing already.
     pub(super) fn check_water(&mut self, limits: &Limits) -> bool {
         let unsent = self.output.len() + self.leaving;
         if unsent > limits.high_water {
@@ -228,7 +236,8 @@ impl<Session> Connection<Session> {
         } else if unsent <= limits.low_water {
             self.paused = false;
         }
-        limits.hard_limit == 0 || unsent <= limits.hard_limit
+        let hard = limits.hard_limit;
+        hard == 0 || unsent <= hard || self.phase == Phase::Closing
     }
 
     /// True when bytes should be received: not while too much is unsent, and not while more than a
@@ -387,6 +396,19 @@ mod tests {
     }
 
     #[test]
+    fn who_is_not_answered_keeps_no_buffer() {
+        let mut bench = Bench::new();
+        bench.arrived("one\n");
+        let output = bench.send().unwrap();
+        bench.connection.sent(output, true, &mut bench.outputs);
+        bench.arrived("a part of");
+        assert!(bench.connection.output.capacity() > 0, "borrowed, should there be an answer");
+        assert!(bench.send().is_none());
+        assert_eq!(bench.connection.output.capacity(), 0);
+        assert!(bench.outputs.take().capacity() > 0, "the next one gets it");
+    }
+
+    #[test]
     fn a_service_is_not_called_before_what_it_misses_has_come() {
         let mut bench = Bench::new();
         bench.arrived("12");
@@ -457,6 +479,9 @@ mod tests {
         assert!(bench.connection.check_water(&bench.limits));
         bench.arrived("four\n");
         assert!(!bench.connection.check_water(&bench.limits));
+        bench.connection.abandon();
+        bench.limits.hard_limit = 4;
+        assert!(bench.connection.check_water(&bench.limits), "a connection is closed once");
     }
 
     #[test]

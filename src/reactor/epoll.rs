@@ -322,7 +322,7 @@ impl Backend for Epoll {
     }
 
     fn open(&mut self, id: ConnId, fd: OwnedFd) -> io::Result<Endpoint> {
-        let address = socket::prepare(&fd)?;
+        let address = socket::peer_of(&fd)?;
         watch(&self.epoll, libc::EPOLL_CTL_ADD, fd.as_fd(), READABLE, id)?;
         let endpoint = Endpoint { fd: fd.as_raw_fd(), address };
         let index = id.index as usize;

@@ -68,6 +68,19 @@ impl Listener {
         listen().map_err(|error| BindError::new(Address::Unix(path.to_owned()), error))
     }
 
+    /// Has the kernel probe peers that were silent for so many seconds, of the connections that come
+    /// from now on; 0 never probes.
+    ///
+    /// # Errors
+    ///
+    /// The kernel takes no more than 32767 seconds.
+    pub fn keep_alive(&self, seconds: u32) -> io::Result<()> {
+        match self.address {
+            Address::Tcp(_) => socket::keep_alive(&self.fd, seconds),
+            Address::Unix(_) => Ok(()),
+        }
+    }
+
     /// Where it listens; the port is the real one.
     pub fn address(&self) -> &Address {
         &self.address
@@ -157,6 +170,7 @@ impl std::error::Error for BindError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::net::sockopt;
     use std::net::TcpStream;
 
     fn tcp(address: &str) -> Result<Listener, BindError> {
@@ -178,6 +192,33 @@ mod tests {
         TcpStream::connect(address).unwrap();
         let error = Listener::tcp(address, 16).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot listen at {address}: address in use"));
+    }
+
+    #[test]
+    fn connections_inherit_their_options() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = tcp(address).unwrap();
+            let accepted = || {
+                let _client = TcpStream::connect(bound(&listener)).unwrap();
+                socket::accept(listener.as_fd()).unwrap()
+            };
+            let probes = |fd: &OwnedFd| {
+                let idle = sockopt::tcp_keepidle(fd).unwrap().as_secs();
+                let interval = sockopt::tcp_keepintvl(fd).unwrap().as_secs();
+                (idle, interval, sockopt::tcp_keepcnt(fd).unwrap())
+            };
+            listener.keep_alive(300).unwrap();
+            let first = accepted();
+            assert!(sockopt::tcp_nodelay(&first).unwrap());
+            assert!(sockopt::socket_keepalive(&first).unwrap());
+            assert_eq!(probes(&first), (300, 100, 3));
+            listener.keep_alive(1).unwrap();
+            assert_eq!(probes(&accepted()), (1, 1, 3));
+            listener.keep_alive(0).unwrap();
+            assert!(!sockopt::socket_keepalive(accepted()).unwrap());
+            assert!(sockopt::socket_keepalive(&first).unwrap(), "the older ones keep theirs");
+            assert!(listener.keep_alive(32_768).is_err());
+        }
     }
 
     #[test]

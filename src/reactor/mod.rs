@@ -19,9 +19,11 @@ mod user_data;
 mod tests;
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Now;
+use crate::config::Number;
 use crate::mailbox::{ConnId, Message};
 use crate::service::{Peer, Service};
 use backend::{Backend, Errno, Event, RecvEnd, Wait};
@@ -43,8 +45,8 @@ const MESSAGES_PER_TICK: usize = 256;
 pub struct Options {
     /// This reactor's place among all of them.
     pub index: usize,
-    /// How long to look for work without sleeping after the last event.
-    pub busy_poll: Duration,
+    /// Microseconds to look for work without sleeping after the last event. It may change.
+    pub busy_poll: Arc<Number>,
     /// How much a connection may take.
     pub limits: Limits,
     /// Spare output buffers that are kept,
@@ -59,7 +61,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             index: 0,
-            busy_poll: Duration::ZERO,
+            busy_poll: Arc::default(),
             limits: Limits {
                 high_water: 1 << 20,
                 low_water: 1 << 18,
@@ -270,7 +272,8 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     fn wait(&mut self) -> Wait {
         let wish = self.service.housekeep(self.now);
         let since_active = self.now.steady.saturating_duration_since(self.active);
-        if !self.run_list.is_empty() || since_active < self.options.busy_poll {
+        let busy_poll = Duration::from_micros(self.options.busy_poll.get());
+        if !self.run_list.is_empty() || since_active < busy_poll {
             return Wait::No;
         }
         let alarms = self.pauses.iter().map(|(_, until)| *until).chain(self.stop_at);

@@ -51,6 +51,9 @@ pub(super) fn kernel_release() -> String {
 }
 
 /// Opens a stream socket that listens at `address`. Port 0 lets the kernel choose.
+///
+/// Connections inherit its options, which saves setting them on each: no delay, since replies leave
+/// whole, and those of [`keep_alive`].
 pub(super) fn listen(address: SocketAddr, backlog: u32) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
     // SAFETY: takes no pointers; the result is a fresh descriptor that nobody else owns.
@@ -62,6 +65,7 @@ pub(super) fn listen(address: SocketAddr, backlog: u32) -> io::Result<OwnedFd> {
     if address.is_ipv6() {
         set_option(&fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
     }
+    set_option(&fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
     bind(&fd, address)?;
     set_backlog(&fd, backlog)?;
     Ok(fd)
@@ -116,9 +120,21 @@ fn set_option(fd: &impl AsRawFd, level: i32, name: i32, value: i32) -> io::Resul
     check(set).map(drop)
 }
 
-/// Sets the options every served connection has, and says who is at its other end: no delay, since
-/// replies leave whole, and keep-alive, so that peers that vanished are noticed.
-pub(super) fn prepare(fd: &OwnedFd) -> io::Result<PeerAddress> {
+/// Has the kernel probe a TCP peer that was silent for so many seconds, so that one that vanished is
+/// noticed after twice as long: three probes go unanswered then. 0 never probes. See tcp(7).
+pub(super) fn keep_alive(fd: &impl AsRawFd, seconds: u32) -> io::Result<()> {
+    let idle = i32::try_from(seconds).unwrap_or(i32::MAX);
+    set_option(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE, i32::from(idle > 0))?;
+    if idle > 0 {
+        set_option(fd, libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, idle)?;
+        set_option(fd, libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, (idle / 3).max(1))?;
+        set_option(fd, libc::IPPROTO_TCP, libc::TCP_KEEPCNT, 3)?;
+    }
+    Ok(())
+}
+
+/// Who is at the other end of a connection.
+pub(super) fn peer_of(fd: &OwnedFd) -> io::Result<PeerAddress> {
     let local = name_of(fd, libc::getsockname)?;
     let local = match local {
         Name::Unix(path) => return Ok(PeerAddress::Unix { path: Arc::new(path) }),
@@ -127,8 +143,6 @@ pub(super) fn prepare(fd: &OwnedFd) -> io::Result<PeerAddress> {
     let Name::Tcp(peer) = name_of(fd, libc::getpeername)? else {
         return Err(io::ErrorKind::Unsupported.into());
     };
-    set_option(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
-    set_option(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1)?;
     Ok(PeerAddress::Tcp { peer, local })
 }
 
@@ -251,13 +265,12 @@ mod tests {
             assert_eq!(std.local_addr().unwrap(), bound);
             let client = TcpStream::connect(bound).unwrap();
             let served = OwnedFd::from(std.accept().unwrap().0);
-            match prepare(&served).unwrap() {
+            match peer_of(&served).unwrap() {
                 PeerAddress::Tcp { peer, local } => {
                     assert_eq!((peer, local), (client.local_addr().unwrap(), bound));
                 }
                 PeerAddress::Unix { .. } => panic!("this is TCP"),
             }
-            assert!(TcpStream::from(served).nodelay().unwrap());
         }
     }
 
@@ -268,7 +281,7 @@ mod tests {
         let listener = UnixListener::bind(&place).unwrap();
         let _client = UnixStream::connect(&place).unwrap();
         let served = OwnedFd::from(listener.accept().unwrap().0);
-        match prepare(&served).unwrap() {
+        match peer_of(&served).unwrap() {
             PeerAddress::Unix { path } => assert_eq!(*path, place),
             PeerAddress::Tcp { .. } => panic!("this is a unix socket"),
         }

@@ -433,10 +433,19 @@ fn large_values_leave_by_reference<K: Kind>() {
 }
 
 fn busy_polling_serves_and_stops<K: Kind>() {
-    let options = Options { busy_poll: Duration::from_secs(3600), ..Options::default() };
+    let busy_poll = Arc::new(Number::new(3_600_000_000));
+    let options = Options { busy_poll: Arc::clone(&busy_poll), ..Options::default() };
     let server = Server::start::<K>(1, 10, options);
     let mut client = server.connect();
     (0..100).for_each(|_| echo(&mut client, b"hello"));
+    assert!(!server.links[0].doorbell.is_parked());
+    // It notices without being woken that it may sleep.
+    busy_poll.set(0);
+    let deadline = Instant::now() + PATIENCE;
+    while !server.links[0].doorbell.is_parked() {
+        assert!(Instant::now() < deadline, "it still does not sleep");
+        std::thread::yield_now();
+    }
     assert_eq!(server.sum(|stats| stats.wakes.get()), 0);
     server.stop();
 }

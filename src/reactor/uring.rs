@@ -328,7 +328,7 @@ impl Backend for Uring {
     }
 
     fn open(&mut self, id: ConnId, fd: OwnedFd) -> io::Result<Endpoint> {
-        let endpoint = Endpoint { fd: fd.as_raw_fd(), address: socket::prepare(&fd)? };
+        let endpoint = Endpoint { fd: fd.as_raw_fd(), address: socket::peer_of(&fd)? };
         let index = id.index as usize;
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, || None);

@@ -48,6 +48,7 @@ pub struct Start {
     arguments: Vec<String>,
     folder: TempDir,
     unix: Option<PathBuf>,
+    files: Option<u64>,
 }
 
 impl Start {
@@ -71,7 +72,7 @@ impl Start {
 
     fn new(program: Program) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        Self { program, arguments: Vec::new(), folder, unix: None }
+        Self { program, arguments: Vec::new(), folder, unix: None, files: None }
     }
 
     /// Sets a directive that both servers know, by the name that Redis gives it.
@@ -93,6 +94,12 @@ impl Start {
         let path = self.folder.path().join("socket");
         self.unix = Some(path.clone());
         self.flag("unixsocket", path.to_str().expect("temporary paths are UTF-8"))
+    }
+
+    /// Lets the server open files up to that number only, from its start on.
+    pub fn files(mut self, files: u64) -> Self {
+        self.files = Some(files);
+        self
     }
 
     /// Starts the server and waits until it is ready.
@@ -141,7 +148,15 @@ impl Start {
     }
 
     fn command(&self) -> (Command, Option<u16>) {
-        let mut command = Command::new(self.program_name());
+        let mut command = match self.files {
+            None => Command::new(self.program_name()),
+            Some(files) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", "ulimit -n $0 && exec \"$@\"", &files.to_string()]);
+                shell.arg(self.program_name());
+                shell
+            }
+        };
         command.current_dir(self.folder.path());
         let port = match self.program {
             Program::Torc(backend) => {

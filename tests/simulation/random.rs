@@ -1,8 +1,10 @@
 //! Random clients on a random network, each run made of one seed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use torc::config::Number;
 use torc::reactor::simulated::{Faults, Peer, Simulation, Socket};
 use torc::reactor::{Limits, Links, Options};
 use torc::service::Service;
@@ -204,7 +206,7 @@ fn options(random: &mut Rng) -> Options {
     let high_water = 1 << random.u32(0..20);
     let limited = random.u8(0..4) == 0;
     Options {
-        busy_poll: Duration::from_micros(random.u64(0..2) * 100),
+        busy_poll: Arc::new(Number::new(random.u64(0..2) * 100)),
         limits: Limits {
             high_water,
             low_water: random.usize(0..=high_water),

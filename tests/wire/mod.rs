@@ -10,6 +10,7 @@ mod handshake;
 mod inline;
 mod keys;
 mod large;
+mod limits;
 mod many;
 mod pipelines;
 mod protocol;

@@ -1,0 +1,179 @@
+//! From a configuration to running reactors, and to their orderly end.
+
+mod crew;
+mod system;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::clock::Now;
+use crate::config::{Config, Mode};
+use crate::instance::{Instance, run_id};
+use crate::mailbox::Stop;
+use crate::reactor::Options;
+use crate::reactor::listener::{Address, BindError, Cause, Listener};
+use crate::service::Service;
+use crate::service::echo::Echo;
+use crate::service::kv::Kv;
+use crate::stats::Clients;
+use crate::store::Keyspace;
+use crew::Crew;
+use system::System;
+
+pub use crew::NoBackend;
+
+/// Runs a server until a signal or SHUTDOWN ends it.
+///
+/// # Errors
+///
+/// It cannot listen where it should, has no backend to run on, or a backend broke while it ran.
+pub fn run(config: Config) -> Result<(), StartError> {
+    let listeners: Arc<[Listener]> = listen(&config)?.into();
+    match config.mode {
+        Mode::Kv => serve(config, listeners, |instance, reactors| {
+            let keyspaces = Keyspace::all(instance.config.databases, reactors).into_iter();
+            let kv = |(index, keyspace)| Kv::new(keyspace, Arc::clone(instance), index);
+            keyspaces.enumerate().map(kv).collect()
+        }),
+        Mode::Echo => serve(config, listeners, |_, reactors| (0..reactors).map(|_| Echo).collect()),
+    }
+}
+
+/// Starts the reactors with a service each, says so, and waits for their end.
+fn serve<S: Service + Send + 'static>(
+    mut config: Config,
+    listeners: Arc<[Listener]>,
+    services: impl FnOnce(&Arc<Instance>, usize) -> Vec<S>,
+) -> Result<(), StartError> {
+    let system = System::new(Arc::clone(&listeners), config.reactors());
+    system.begin(&config);
+    let clients = Arc::new(Clients::new(config.maxclients.get() as usize));
+    let crew = Crew::assemble(&config, &listeners, &clients).map_err(StartError::Backend)?;
+    config.govern(system);
+    let options = Options { busy_poll: Arc::clone(&config.busy_poll), ..Options::default() };
+    let instance = Arc::new(instance(config, &crew, &listeners, clients));
+    let signals = watch_signals(Arc::clone(&crew.stop)).map_err(StartError::Signals)?;
+    let reactors = crew.size();
+    announce(&instance, &listeners, reactors);
+    let outcome = crew.run(services(&instance, reactors), &options);
+    signals.close();
+    say("stopped");
+    outcome.map_err(StartError::Broken)
+}
+
+/// Listens on every configured address. All TCP addresses share one port, also a free one.
+fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = Vec::new();
+    let mut port = config.port;
+    for bind in &config.bind {
+        match Listener::tcp(SocketAddr::new(bind.ip, port), config.tcp_backlog) {
+            Ok(listener) => {
+                if let Address::Tcp(address) = listener.address() {
+                    port = address.port();
+                }
+                listeners.push(listener);
+            }
+            Err(error) if bind.optional && !matches!(error.cause, Cause::InUse) => {
+                log::debug!("{error}; it is optional");
+            }
+            Err(error) => return Err(StartError::Bind(error)),
+        }
+    }
+    if let Some(path) = &config.unixsocket {
+        let mode = Some(config.unixsocketperm).filter(|&mode| mode != 0);
+        let listener = Listener::unix(path, mode, config.tcp_backlog);
+        listeners.push(listener.map_err(StartError::Bind)?);
+    }
+    if listeners.is_empty() {
+        return Err(StartError::NowhereToListen);
+    }
+    Ok(listeners)
+}
+
+fn instance<S: Service + Send + 'static>(
+    config: Config,
+    crew: &Crew<S>,
+    listeners: &[Listener],
+    connections: Arc<Clients>,
+) -> Instance {
+    let port = listeners.iter().find_map(|listener| match listener.address() {
+        Address::Tcp(address) => Some(address.port()),
+        Address::Unix(_) => None,
+    });
+    Instance {
+        config,
+        clients: Default::default(),
+        connections,
+        reactors: crew.links(),
+        stop: Arc::clone(&crew.stop),
+        active_expiry: AtomicBool::new(true),
+        started: Now::read(),
+        run_id: run_id(&mut fastrand::Rng::new()),
+        engine: crew.engine().to_string(),
+        port: port.unwrap_or(0),
+    }
+}
+
+/// Says on standard output what runs, and where.
+fn announce(instance: &Instance, listeners: &[Listener], reactors: usize) {
+    let plural = if reactors == 1 { "" } else { "s" };
+    let (engine, pid) = (&instance.engine, std::process::id());
+    let version = env!("CARGO_PKG_VERSION");
+    say(&format!("torc {version}: {engine}, {reactors} reactor{plural}, pid {pid}"));
+    for listener in listeners {
+        say(&format!("listening on {}", listener.address()));
+    }
+    say("ready");
+}
+
+fn say(line: &str) {
+    // Whoever does not listen any more is no reason to end.
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// SIGTERM and SIGINT ask all reactors to stop.
+fn watch_signals(stop: Arc<Stop>) -> io::Result<signal_hook::iterator::Handle> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let handle = signals.handle();
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            log::warn!("signal {signal}: stopping");
+            stop.ask();
+        }
+    })?;
+    Ok(handle)
+}
+
+/// Why the server does not run, or no longer.
+#[derive(Debug)]
+pub enum StartError {
+    Bind(BindError),
+    NowhereToListen,
+    Backend(NoBackend),
+    Signals(io::Error),
+    /// A backend became unusable.
+    Broken(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind(error) => error.fmt(f),
+            Self::NowhereToListen => {
+                f.write_str("no address to listen on: bind is empty or unusable")
+            }
+            Self::Backend(why) => why.fmt(f),
+            Self::Signals(error) => write!(f, "cannot watch for signals: {error}"),
+            Self::Broken(error) => write!(f, "a reactor ended: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
