@@ -1,4 +1,5 @@
-//! The epoll backend: registered once, edge-triggered, one hot buffer, sends that do not wait.
+//! The epoll backend: registered once, edge-triggered, receives into one hot arena, sends that do
+//! not wait.
 #![allow(unsafe_code)] // The three epoll calls.
 
 use std::collections::VecDeque;

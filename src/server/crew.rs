@@ -6,6 +6,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::{fmt, io, process};
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
 use crate::command::table::TABLE;
 use crate::config::{BackendChoice, Config};
 use crate::instance::ReactorLink;
@@ -125,7 +128,7 @@ impl<S: Service + Send + 'static> Member<S> {
     /// Starts one reactor thread, and waits until its backend is up.
     fn start<B: Backend<Socket = OwnedFd>>(
         index: usize,
-        core: Option<core_affinity::CoreId>,
+        core: Option<usize>,
         links: Links<OwnedFd>,
         make: impl FnOnce(&Links<OwnedFd>) -> Result<B, NoBackend> + Send + 'static,
     ) -> Result<Self, NoBackend> {
@@ -134,7 +137,7 @@ impl<S: Service + Send + 'static> Member<S> {
         let (report, reported) = sync_channel::<Report>(1);
         let body = move || {
             if let Some(core) = core {
-                core_affinity::set_for_current(core);
+                pin(core);
             }
             // The backend belongs to this thread: a ring takes requests from its maker only.
             reactor(make(&links), links, &report, &started)
@@ -186,9 +189,19 @@ impl Drop for EndOnPanic {
     }
 }
 
+/// Keeps this thread on a core. Where that is not allowed the scheduler decides, as for any thread.
+fn pin(core: usize) {
+    let mut only = CpuSet::new();
+    if only.set(core).is_ok() {
+        let _ = sched_setaffinity(Pid::from_raw(0), &only);
+    }
+}
+
 /// A core for each reactor, where there are several and enough cores.
-fn cores(reactors: usize) -> Vec<core_affinity::CoreId> {
-    let cores = core_affinity::get_core_ids().unwrap_or_default();
+fn cores(reactors: usize) -> Vec<usize> {
+    let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
+    let cores: Vec<_> =
+        (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect();
     if reactors > 1 && reactors <= cores.len() { cores } else { Vec::new() }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 use crate::config::{self, Config, ValueError, Values};
 use crate::reactor::listener::Listener;
 
@@ -41,7 +43,7 @@ impl System {
     fn most_clients(&self, wanted: u64) -> u64 {
         let files = wanted.saturating_add(self.own_files);
         // A limit that cannot be read is found out when it is met: accepting pauses then.
-        let allowed = rlimit::increase_nofile_limit(files).unwrap_or(files);
+        let allowed = open_files(files).unwrap_or(files);
         allowed.saturating_sub(self.own_files).clamp(1, wanted)
     }
 
@@ -72,6 +74,18 @@ impl config::System for System {
     }
 }
 
+/// Raises the soft limit on open files to `wanted`, or as near as the hard limit lets it; returns
+/// what is allowed then.
+fn open_files(wanted: u64) -> nix::Result<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft >= wanted {
+        return Ok(soft);
+    }
+    let raised = wanted.min(hard);
+    setrlimit(Resource::RLIMIT_NOFILE, raised, hard)?;
+    Ok(raised)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,7 +107,7 @@ mod tests {
 
     #[test]
     fn there_are_never_more_clients_than_files() {
-        let (_, hard) = rlimit::Resource::NOFILE.get().unwrap();
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         let system = System::new(Arc::new([]), 2);
         assert_eq!(system.most_clients(3), 3);
         if hard < u64::from(u32::MAX) {

@@ -49,7 +49,8 @@ pub trait Service {
     /// The tick has served its connections.
     fn leave(&mut self) {}
 
-    /// Housekeeping, bounded in time, once a tick, outside of `enter` and `leave`. Returns how long it may sleep, if it has a wish.
+    /// Housekeeping, bounded in time, once a tick, outside of `enter` and `leave`. Returns how long
+    /// it may sleep, if it has a wish.
     fn housekeep(&mut self, _now: Now) -> Option<Duration> {
         None
     }
