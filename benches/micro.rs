@@ -145,6 +145,7 @@ fn server(reactors: usize) -> (Worker, Session) {
         active_expiry: true.into(),
         started: Now::read(),
         run_id: run_id(&mut fastrand::Rng::with_seed(0)),
+        memory_at_start: 0,
         engine: String::new(),
         port: 0,
     });

@@ -133,7 +133,7 @@ fn clients(text: &mut Text, source: &Source<'_>) {
     text.field("tracking_clients", 0);
 }
 
-fn memory(text: &mut Text, _: &Source<'_>) {
+fn memory(text: &mut Text, source: &Source<'_>) {
     let (used, resident, peak) = (memory::used(), memory::resident(), memory::peak());
     let ratio = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
     // redis-cli --stat takes the first line that has "used_memory" in it.
@@ -141,6 +141,7 @@ fn memory(text: &mut Text, _: &Source<'_>) {
     text.bytes("used_memory_rss", resident);
     text.bytes("used_memory_peak", peak);
     text.field("used_memory_peak_perc", format_args!("{:.2}%", 100.0 * ratio(used, peak)));
+    text.field("used_memory_startup", source.instance.memory_at_start);
     text.bytes("total_system_memory", total_system_memory());
     text.bytes("maxmemory", 0);
     text.field("maxmemory_policy", "noeviction");
@@ -233,7 +234,8 @@ fn cpu(text: &mut Text, _: &Source<'_>) {
 }
 
 fn reactor(text: &mut Text, source: &Source<'_>) {
-    text.field("engine", &source.instance.engine);
+    // Commas separate the parts of a value for many who read this.
+    text.field("engine", source.instance.engine.replace(", ", " "));
     text.field("reactors", source.instance.reactors.len());
     for (index, reactor) in source.instance.reactors.iter().enumerate() {
         text.line(format_args!("reactor{index}:{}", Reactor(&reactor.stats)));

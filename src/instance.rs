@@ -23,6 +23,8 @@ pub struct Instance {
     pub started: Now,
     /// Forty hexadecimal digits, new at each start.
     pub run_id: String,
+    /// Bytes that were in use before there was any client or key.
+    pub memory_at_start: usize,
     /// The backend and what the kernel granted it; for INFO.
     pub engine: String,
     /// The TCP port, also when a free one was picked; 0 if there is none.

@@ -71,6 +71,7 @@ impl Harness {
             active_expiry: AtomicBool::new(true),
             started: now,
             run_id: "0".repeat(40),
+            memory_at_start: 0,
             engine: "none".to_owned(),
             port: 0,
         });

@@ -116,17 +116,19 @@ fn stats(call: &mut Call<'_>) -> Result<(), Error> {
     let keys: usize = databases.iter().map(|(_, keys, _)| keys).sum();
     let tables: usize = databases.iter().map(|(_, _, memory)| memory.tables).sum();
     let (used, peak, resident) = (memory::used(), memory::peak(), memory::resident());
-    let dataset = used.saturating_sub(tables);
+    let at_start = call.instance.memory_at_start;
+    let dataset = used.saturating_sub(at_start + tables);
 
     let reply = &mut call.reply;
-    reply.map(10 + databases.len());
+    reply.map(11 + databases.len());
     let mut integer = |name: &str, value: usize| {
         reply.bulk(name.as_bytes());
         reply.integer(value as i64);
     };
     integer("peak.allocated", peak);
     integer("total.allocated", used);
-    integer("overhead.total", tables);
+    integer("startup.allocated", at_start);
+    integer("overhead.total", at_start + tables);
     integer("keys.count", keys);
     integer("keys.bytes-per-key", dataset.checked_div(keys).unwrap_or(0));
     integer("dataset.bytes", dataset);
@@ -229,7 +231,7 @@ mod tests {
             }
             let reply = harness.run("MEMORY STATS");
             let lines: Vec<&str> = reply.split("\r\n").collect();
-            assert_eq!(lines[0], "*24");
+            assert_eq!(lines[0], "*26");
             let after = |name: &str| {
                 let at = lines.iter().position(|line| *line == name).expect(name);
                 number(lines[at + 1])

@@ -71,7 +71,7 @@ fn argument(directive: &'static Directive) -> Arg {
     };
     Arg::new(directive.name)
         .long(directive.name)
-        .alias(directive.alias)
+        .visible_alias(directive.alias)
         .help_heading(directive.group)
         .value_name(directive.value_name)
         .help(shown)

@@ -2,7 +2,7 @@
 
 use super::directive::{Directive, Set};
 use super::parse::{
-    ValueError, addresses, choice, choice_name, integer, memory, no_save_points, permissions,
+    ValueError, addresses, choice, choice_name, integer, memory, no_save_points, only, permissions,
     yes_or_no,
 };
 
@@ -21,9 +21,10 @@ pub static DIRECTIVES: &[Directive] = &[
         group: NETWORK,
         value_name: "address ...",
         default: "127.0.0.1 -::1",
-        help: "Addresses to listen on; '*' and '::*' are all, a leading '-' makes one optional",
+        help: "Addresses or names to listen on; '*' and '::*' are all, a leading '-' makes one optional",
         get: |values| {
-            let texts: Vec<&str> = values.bind.iter().map(|bind| bind.text.as_str()).collect();
+            let mut texts: Vec<&str> = values.bind.iter().map(|bind| bind.text.as_str()).collect();
+            texts.dedup(); // a name may stand for several addresses
             texts.join(" ")
         },
         set: Set::AtStart(|values, text| {
@@ -99,6 +100,16 @@ pub static DIRECTIVES: &[Directive] = &[
             values.tcp_keepalive.set(integer(text, 0..=32_767)?);
             Ok(())
         }),
+    },
+    Directive {
+        name: "timeout",
+        alias: None,
+        group: NETWORK,
+        value_name: "0",
+        default: "0",
+        help: "Seconds of silence after which a client is closed: only 0, never",
+        get: |_| "0".to_owned(),
+        set: Set::Live(|_, text| only("0", text)),
     },
     Directive {
         name: "maxclients",
@@ -183,12 +194,32 @@ pub static DIRECTIVES: &[Directive] = &[
         }),
     },
     Directive {
+        name: "maxmemory",
+        alias: None,
+        group: KEYS,
+        value_name: "0",
+        default: "0",
+        help: "Bytes of memory for keys: only 0, no limit",
+        get: |_| "0".to_owned(),
+        set: Set::Live(|_, text| only("0", text)),
+    },
+    Directive {
+        name: "maxmemory-policy",
+        alias: None,
+        group: KEYS,
+        value_name: "noeviction",
+        default: "noeviction",
+        help: "Which keys to give up for new ones: only 'noeviction', none",
+        get: |_| "noeviction".to_owned(),
+        set: Set::Live(|_, text| only("noeviction", text)),
+    },
+    Directive {
         name: "hz",
         alias: None,
         group: KEYS,
         value_name: "number",
         default: "10",
-        help: "How often a second expired keys are looked for, 1 to 500",
+        help: "How often a second expired keys are looked for; brought into 1 to 500",
         get: |values| values.hz.get().to_string(),
         set: Set::Live(|values, text| {
             // Redis takes any number here and brings it into its range without a word.

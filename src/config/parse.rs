@@ -1,7 +1,7 @@
 //! Values from text, by the rules of redis.conf and with the errors of Redis 7.0.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
 use std::ops::RangeInclusive;
 
 use super::values::BindAddress;
@@ -29,6 +29,10 @@ pub enum ValueError {
         text: String,
     },
     NotSavePoints,
+    /// What the directive chooses between does not exist yet.
+    Only {
+        value: &'static str,
+    },
     /// It would ask for persistence; only this value does not.
     NothingOnDisk {
         only: &'static str,
@@ -56,8 +60,9 @@ impl fmt::Display for ValueError {
             Self::NotOneOf { names } => {
                 write!(f, "argument(s) must be one of the following: {}", names.join(", "))
             }
-            Self::NotAddress { text } => write!(f, "'{text}' is not an IP address"),
+            Self::NotAddress { text } => write!(f, "'{text}' is no IP address or host name"),
             Self::NotSavePoints => f.write_str("Invalid save parameters"),
+            Self::Only { value } => write!(f, "it can only be '{value}' yet"),
             Self::NothingOnDisk { only } => {
                 write!(f, "nothing is kept on disk: it can only be '{only}'")
             }
@@ -141,20 +146,38 @@ pub(super) fn yes_or_no(text: &str) -> Result<bool, ValueError> {
     }
 }
 
+/// The one value that a directive can have until there is more of it.
+pub(super) fn only(value: &'static str, text: &str) -> Result<(), ValueError> {
+    if text == value { Ok(()) } else { Err(ValueError::Only { value }) }
+}
+
 /// Addresses with spaces between them. `*` and `::*` stand for all of IPv4 and IPv6; a `-` in
 /// front makes an address optional.
 pub(super) fn addresses(text: &str) -> Result<Vec<BindAddress>, ValueError> {
-    text.split_ascii_whitespace().map(address).collect()
+    let several: Result<Vec<_>, _> = text.split_ascii_whitespace().map(address).collect();
+    Ok(several?.concat())
 }
 
-fn address(text: &str) -> Result<BindAddress, ValueError> {
+/// An address, or all addresses that a host name stands for.
+fn address(text: &str) -> Result<Vec<BindAddress>, ValueError> {
     let bare = text.strip_prefix('-').unwrap_or(text);
-    let ip = match bare {
-        "*" => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        "::*" => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        bare => bare.parse().map_err(|_| ValueError::NotAddress { text: bare.to_owned() })?,
+    let ips = match bare {
+        "*" => vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED)],
+        "::*" => vec![IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
+        bare => resolve(bare).ok_or_else(|| ValueError::NotAddress { text: bare.to_owned() })?,
     };
-    Ok(BindAddress { ip, optional: bare != text, text: text.to_owned() })
+    let bind = |ip| BindAddress { ip, optional: bare != text, text: text.to_owned() };
+    Ok(ips.into_iter().map(bind).collect())
+}
+
+fn resolve(host: &str) -> Option<Vec<IpAddr>> {
+    // What looks like an address is one, or is wrong: no name server need be asked.
+    let is_number = host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    match host.parse() {
+        Ok(ip) => Some(vec![ip]),
+        Err(_) if is_number || host.contains(':') => None,
+        Err(_) => Some((host, 0).to_socket_addrs().ok()?.map(|found| found.ip()).collect()),
+    }
 }
 
 /// Redis' save points, `<seconds> <changes>` any number of times, of which none can be kept yet.
@@ -241,7 +264,10 @@ mod tests {
         assert_eq!(read, expected.map(|(ip, optional)| (ip.to_owned(), optional)));
         assert_eq!(addresses(""), Ok(vec![]));
         let error = addresses("127.0.0.1 -256.1.1.1").unwrap_err();
-        assert_eq!(error.to_string(), "'256.1.1.1' is not an IP address");
+        assert_eq!(error.to_string(), "'256.1.1.1' is no IP address or host name");
+        let named = addresses("-localhost").unwrap();
+        assert!(named.iter().all(|address| address.ip.is_loopback() && address.optional));
+        assert!(!named.is_empty());
     }
 
     #[test]

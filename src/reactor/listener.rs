@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 use crate::reactor::socket;
 
+/// The longest path of a unix socket, in bytes; see unix(7).
+const MOST_PATH: usize = 107;
+
 /// Where a listener listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
@@ -50,13 +53,16 @@ impl Listener {
     }
 
     /// Listens at a path. A socket that nobody serves any more is replaced, another file is not.
-    /// `mode` holds the file's permissions, if they are to differ from what umask(2) leaves.
+    /// `path` has at most 107 bytes, see unix(7). `mode` holds the file's permissions, if they are to differ from what umask(2) leaves.
     ///
     /// # Errors
     ///
     /// The path is in use, too long, or may not be created; see [`Cause`].
     pub fn unix(path: &Path, mode: Option<u32>, backlog: u32) -> Result<Self, BindError> {
         let listen = || {
+            if path.as_os_str().len() > MOST_PATH {
+                return Err(io::Error::other(format!("the path is longer than {MOST_PATH} bytes")));
+            }
             remove_stale(path)?;
             let listener = UnixListener::bind(path)?;
             if let Some(mode) = mode {
@@ -104,9 +110,9 @@ impl Drop for Listener {
 
 /// Removes a socket whose server is gone: connecting to it is refused.
 fn remove_stale(path: &Path) -> io::Result<()> {
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
-    if !is_socket {
-        return Ok(());
+    let Ok(meta) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    if !meta.file_type().is_socket() {
+        return Err(io::Error::other("a file that is no socket stands there"));
     }
     match UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
@@ -262,7 +268,7 @@ mod tests {
         let path = folder.path().join("notes");
         std::fs::write(&path, "keep me").unwrap();
         let error = Listener::unix(&path, None, 16).unwrap_err();
-        assert!(matches!(error.cause, Cause::InUse), "{error}");
+        assert!(error.to_string().ends_with("a file that is no socket stands there"), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), b"keep me");
     }
 }

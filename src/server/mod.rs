@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::clock::Now;
 use crate::config::{Config, Mode};
 use crate::instance::{Instance, run_id};
 use crate::mailbox::Stop;
+use crate::memory;
 use crate::reactor::Options;
 use crate::reactor::listener::{Address, BindError, Cause, Listener};
 use crate::service::Service;
@@ -116,6 +117,7 @@ fn instance<S: Service + Send + 'static>(
         active_expiry: AtomicBool::new(true),
         started: Now::read(),
         run_id: run_id(&mut fastrand::Rng::new()),
+        memory_at_start: memory::used(),
         engine: crew.engine().to_string(),
         port: port.unwrap_or(0),
     }
@@ -138,12 +140,13 @@ fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// SIGTERM and SIGINT ask all reactors to stop.
+/// SIGTERM and SIGINT ask all reactors to stop. SIGHUP does nothing, as in Redis: the server outlives
+/// the terminal that it was started from.
 fn watch_signals(stop: Arc<Stop>) -> io::Result<signal_hook::iterator::Handle> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let handle = signals.handle();
     thread::Builder::new().name("signals".into()).spawn(move || {
-        for signal in signals.forever() {
+        for signal in signals.forever().filter(|&signal| signal != SIGHUP) {
             log::warn!("signal {signal}: stopping");
             stop.ask();
         }

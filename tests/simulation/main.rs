@@ -38,6 +38,7 @@ fn kv(links: &Links<Socket>) -> Kv {
         active_expiry: AtomicBool::new(true),
         started: torc::clock::Now::read(),
         run_id: "0".repeat(40),
+        memory_at_start: 0,
         engine: "simulated".to_owned(),
         port: 0,
     };
