@@ -116,8 +116,6 @@ impl Config {
 struct Change<'a> {
     directive: &'static Directive,
     set: fn(&Values, &str) -> Result<(), ValueError>,
-    /// The name as the client wrote it.
-    asked: &'a [u8],
     value: &'a [u8],
 }
 
@@ -134,7 +132,7 @@ impl Change<'_> {
     }
 
     fn refused(&self, why: ValueError) -> SetError {
-        SetError::Value { name: self.asked.to_vec(), why }
+        SetError::Value { name: self.directive.name, why }
     }
 }
 
@@ -153,31 +151,32 @@ fn changes<'a>(
         if changes.iter().any(|change| change.directive.name == directive.name) {
             return Err(SetError::Duplicate { name: name.to_vec() });
         }
-        changes.push(Change { directive, set, asked: name, value });
+        changes.push(Change { directive, set, value });
     }
     Ok(changes)
 }
 
-/// Why CONFIG SET changed nothing. Names are as the client wrote them.
+/// Why CONFIG SET changed nothing. Names are as the client wrote them, but for a directive whose
+/// value is wrong: Redis says its own name then.
 #[derive(Debug, PartialEq, Eq)]
 pub enum SetError {
     Unknown { name: Vec<u8> },
     Immutable { name: Vec<u8> },
     Duplicate { name: Vec<u8> },
-    Value { name: Vec<u8>, why: ValueError },
+    Value { name: &'static str, why: ValueError },
 }
 
 impl SetError {
     /// The text of Redis 7.0, after `ERR `.
     pub fn message(&self) -> Vec<u8> {
-        let (name, why): (_, &dyn fmt::Display) = match self {
+        let (name, why): (&[u8], &dyn fmt::Display) = match self {
             Self::Unknown { name } => {
                 let text = b"Unknown option or number of arguments for CONFIG SET - '";
                 return [text, as_c_prints(name), b"'"].concat();
             }
-            Self::Immutable { name } => (name, &"can't set immutable config"),
-            Self::Duplicate { name } => (name, &"duplicate parameter"),
-            Self::Value { name, why } => (name, why),
+            Self::Immutable { name } => (&name[..], &"can't set immutable config"),
+            Self::Duplicate { name } => (&name[..], &"duplicate parameter"),
+            Self::Value { name, why } => (name.as_bytes(), why),
         };
         let text = b"CONFIG SET failed (possibly related to argument '";
         [text, as_c_prints(name), b"') - ", why.to_string().as_bytes()].concat()
@@ -280,7 +279,7 @@ mod tests {
         assert_eq!(set(&config, &[("maxclients", "9")]), Ok(()));
         assert_eq!(
             set(&config, &[("hz", "20"), ("MaxClients", "11")]).unwrap_err(),
-            "CONFIG SET failed (possibly related to argument 'MaxClients') - The operating system \
+            "CONFIG SET failed (possibly related to argument 'maxclients') - The operating system \
              is not able to handle the specified number of clients, try with 10"
         );
         assert_eq!((get(&config, "maxclients"), get(&config, "hz")), ("9".into(), "10".into()));
@@ -357,10 +356,7 @@ mod tests {
     fn a_value_that_is_not_text_is_refused() {
         let config = Config::default();
         let error = config.set_many([(&b"requirepass"[..], &b"\xff"[..])]).unwrap_err();
-        assert_eq!(
-            error,
-            SetError::Value { name: b"requirepass".to_vec(), why: ValueError::NotText }
-        );
+        assert_eq!(error, SetError::Value { name: "requirepass", why: ValueError::NotText });
     }
 
     #[test]

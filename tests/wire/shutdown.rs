@@ -31,6 +31,15 @@ fn by_signal() {
 }
 
 #[test]
+fn not_by_a_closed_terminal() {
+    let (server, mut client) = connected();
+    server.signal(Signal::HUP);
+    // Whatever the signal does, it has done before a new connection is served.
+    server.connect().talk(&[("SET k v", "+OK\r\n")]);
+    client.talk(&[("GET k", "$1\r\nv\r\n")]);
+}
+
+#[test]
 fn wrong_options() {
     let (_server, mut client) = connected();
     client.talk(&[
