@@ -200,6 +200,10 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     /// Shows the service what it is about to serve, so that what that needs comes from memory at the
     /// same time and not one after the other.
     fn look_ahead(&mut self, events: &[Event<B>]) {
+        // One alone is served at once: there is nothing to wait for meanwhile.
+        if events.len() < 2 {
+            return;
+        }
         for event in events {
             let Event::Received { id, arrival, .. } = event else { continue };
             if let Some(connection) = self.connections.get_mut(*id)

@@ -110,11 +110,7 @@ impl Keyspace {
     /// The value of a key that is there and not expired. Counts a hit or a miss.
     #[inline]
     pub fn read(&mut self, db: usize, key: &[u8]) -> Option<Value<'_>> {
-        let Some((place, position)) = self.find(db, key) else {
-            self.tally.misses += 1;
-            return None;
-        };
-        self.tally.hits += 1;
+        let (place, position) = self.look_up(db, key)?;
         let (segment, _) = self.side.segment(place);
         let entry = segment.at_mut(position)?;
         if self.touch {
@@ -126,11 +122,7 @@ impl Keyspace {
     /// As [`Keyspace::read`], but what only asks about a key is no access to it.
     #[inline]
     pub fn inspect(&mut self, db: usize, key: &[u8]) -> Option<Peek<'_>> {
-        let Some((place, position)) = self.find(db, key) else {
-            self.tally.misses += 1;
-            return None;
-        };
-        self.tally.hits += 1;
+        let (place, position) = self.look_up(db, key)?;
         self.peek_at(place, position)
     }
 
@@ -162,13 +154,10 @@ impl Keyspace {
         let hasher = &self.hasher;
         let mut slot = Slot { segment, counts, hasher, key, hash, position, change: None };
         let outcome = change(&mut slot);
-        if slot.change.is_some()
-            && let Some(position) = slot.position
-            && let Some(entry) = slot.segment.at_mut(position)
-        {
-            entry.touch(self.now_s);
-        }
         if let Some(change) = slot.change {
+            if let Some(entry) = slot.position.and_then(|position| slot.segment.at_mut(position)) {
+                entry.touch(self.now_s);
+            }
             self.changed(change);
         }
         outcome
@@ -242,6 +231,15 @@ impl Keyspace {
     #[inline]
     pub fn take_tally(&mut self) -> Tally {
         std::mem::take(&mut self.tally)
+    }
+
+    /// As [`Keyspace::find`], and counts a hit or a miss.
+    #[inline]
+    fn look_up(&mut self, db: usize, key: &[u8]) -> Option<(Place, usize)> {
+        let found = self.find(db, key);
+        self.tally.hits += u64::from(found.is_some());
+        self.tally.misses += u64::from(found.is_none());
+        found
     }
 
     /// Where a key stands that is there and not expired.
