@@ -213,6 +213,7 @@ impl Service for Kv {
 mod tests {
     use super::*;
     use crate::command::harness::Harness;
+    use crate::memory;
 
     /// Serves one client what it sends in turn; returns the replies, and what it wants at last.
     fn serve(session: impl FnOnce(&mut Session), inputs: &[&[u8]]) -> (String, Served) {
@@ -228,6 +229,34 @@ mod tests {
         }
         let bytes: Vec<u8> = output.segments(0).flatten().copied().collect();
         (String::from_utf8(bytes).expect("the tests ask for text"), last)
+    }
+
+    /// The whole way from bytes to bytes, alone and as a pipeline that is fetched ahead.
+    #[test]
+    fn warm_requests_allocate_nothing_from_bytes_to_bytes() {
+        let mut harness = Harness::new();
+        harness.run("SET k 12345678901234567890123 EX 100");
+        let mut kv = Kv { worker: harness.worker, pipeline: Pipeline::default(), next_sweep: None };
+        let mut output = Output::new();
+        let get = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+        let set =
+            "*4\r\n$3\r\nSET\r\n$1\r\nk\r\n$23\r\n32109876543210987654321\r\n$7\r\nKEEPTTL\r\n";
+        let others = ["PING\r\n", "*1\r\n$4\r\nPING\r\n", "EXISTS k\r\n", "TTL k\r\n"];
+        let all = [&[get, set], &others[..]].concat();
+        for input in [all.clone(), vec![&all.concat().repeat(10)]].concat() {
+            let mut round = || {
+                output.clear();
+                kv.enter();
+                kv.foresee(&harness.session, input.as_bytes());
+                kv.serve(&mut harness.session, input.as_bytes(), &mut output, harness.now);
+                kv.leave();
+            };
+            (0..70).for_each(|_| round()); // warms buffers, and times a call now and then
+            let before = memory::allocations();
+            (0..70).for_each(|_| round());
+            assert_eq!(memory::allocations() - before, 0, "{input:?}");
+            assert!(!output.is_empty());
+        }
     }
 
     #[test]
