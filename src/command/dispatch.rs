@@ -56,16 +56,6 @@ impl Worker {
         }
     }
 
-    /// Starts fetching the entry of a request's first key from memory, for when the request runs.
-    #[inline]
-    pub fn fetch_ahead(&mut self, session: &Session, args: Args<'_>) {
-        let Some(name) = args.get(0) else { return };
-        let Some(entry) = self.table.find(name) else { return };
-        if let Some(key) = keys(entry.command.keys, args).next() {
-            self.keyspace.fetch_ahead(session.db, key);
-        }
-    }
-
     /// Writes the error, unless the request comes from a web browser that somebody has sent here:
     /// its next lines are not to be run, so it is hung up on.
     #[cold]

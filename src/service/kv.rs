@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::look_ahead::LookAhead;
 use super::pipeline::{Pipeline, Then};
 use super::{Next, Peer, Served, Service};
 use crate::clock::Now;
@@ -29,6 +30,7 @@ pub struct Kv {
     worker: Worker,
     /// Serves one connection after the other: those whose requests come whole leave nothing in it.
     pipeline: Pipeline,
+    look_ahead: LookAhead,
     /// When the next round of active expiry is due.
     next_sweep: Option<Instant>,
 }
@@ -36,8 +38,12 @@ pub struct Kv {
 impl Kv {
     /// The service of the instance's reactor number `index`.
     pub fn new(keyspace: Keyspace, instance: Arc<Instance>, index: usize) -> Self {
-        let worker = Worker::new(keyspace, instance, index);
-        Self { worker, pipeline: Pipeline::default(), next_sweep: None }
+        Self::with(Worker::new(keyspace, instance, index))
+    }
+
+    fn with(worker: Worker) -> Self {
+        let (pipeline, look_ahead) = (Pipeline::default(), LookAhead::default());
+        Self { worker, pipeline, look_ahead, next_sweep: None }
     }
 
     /// Runs the whole requests at the front of `input`.
@@ -56,9 +62,15 @@ impl Kv {
             let then = self.pipeline.parse(rest, &limits);
             let requests = self.pipeline.len();
             if requests > 1 {
-                let all = (0..requests).map(|index| self.pipeline.args(index, rest));
-                all.for_each(|args| self.worker.fetch_ahead(session, args));
+                for index in 0..requests {
+                    self.look_ahead.add(
+                        &mut self.worker.keyspace,
+                        session.db,
+                        self.pipeline.args(index, rest),
+                    );
+                }
             }
+            self.look_ahead.complete(&mut self.worker.keyspace);
             for index in 0..requests {
                 let args = self.pipeline.args(index, rest);
                 if !args.is_empty() {
@@ -166,7 +178,7 @@ impl Service for Kv {
         }
         let limits = self.limits(session);
         if let Some(args) = self.pipeline.first(input, &limits) {
-            self.worker.fetch_ahead(session, args);
+            self.look_ahead.add(&mut self.worker.keyspace, session.db, args);
         }
     }
 
@@ -219,7 +231,7 @@ mod tests {
     fn serve(session: impl FnOnce(&mut Session), inputs: &[&[u8]]) -> (String, Served) {
         let mut harness = Harness::new();
         session(&mut harness.session);
-        let mut kv = Kv { worker: harness.worker, pipeline: Pipeline::default(), next_sweep: None };
+        let mut kv = Kv::with(harness.worker);
         let mut output = Output::new();
         let mut last = Served { consumed: 0, next: Next::Close };
         for input in inputs {
@@ -236,7 +248,7 @@ mod tests {
     fn warm_requests_allocate_nothing_from_bytes_to_bytes() {
         let mut harness = Harness::new();
         harness.run("SET k 12345678901234567890123 EX 100");
-        let mut kv = Kv { worker: harness.worker, pipeline: Pipeline::default(), next_sweep: None };
+        let mut kv = Kv::with(harness.worker);
         let mut output = Output::new();
         let get = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
         let set =

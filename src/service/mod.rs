@@ -2,6 +2,7 @@
 
 pub mod echo;
 pub mod kv;
+mod look_ahead;
 mod pipeline;
 
 use std::time::Duration;

@@ -18,6 +18,7 @@ use std::ptr::NonNull;
 
 use bytes::Bytes;
 
+use super::prefetch::prefetch;
 use super::value::{New, SHARED_FROM, Text, Value};
 
 /// Owns the allocation; as small as a pointer.
@@ -49,8 +50,8 @@ const HAS_EXPIRY: u8 = 0b1000_0000;
 const HAS_LONG_KEY: u8 = 0b0100_0000;
 
 const LONG_KEY: usize = 255;
-#[cfg(target_arch = "x86_64")]
-const CACHE_LINE: usize = 64;
+/// Bytes of an entry that are fetched ahead: the header, a key and a small value.
+const FETCHED: usize = 128;
 const ALIGN: usize = align_of::<u64>();
 
 /// Where the parts of an entry stand, in bytes from its beginning.
@@ -127,19 +128,10 @@ impl Entry {
         Self(header)
     }
 
-    /// Asks the processor for the first bytes of the entry, without waiting for them.
+    /// Starts fetching the beginning of the entry, mostly all of it, into the processor's cache.
     #[inline]
     pub(super) fn fetch_ahead(&self) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let base = self.0.as_ptr().cast::<i8>();
-            // SAFETY: a prefetch is a hint, and may name any address.
-            unsafe {
-                _mm_prefetch::<_MM_HINT_T0>(base);
-                _mm_prefetch::<_MM_HINT_T0>(base.wrapping_add(CACHE_LINE));
-            }
-        }
+        prefetch(self.0.as_ptr(), FETCHED);
     }
 
     #[inline]

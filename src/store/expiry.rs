@@ -7,7 +7,7 @@ use super::gate::{Place, SEGMENTS};
 use super::keyspace::{Keyspace, is_due};
 use super::slot::Change;
 
-/// Buckets that are looked at before the caller is asked whether there is time for more.
+/// Positions that are looked at before the caller is asked whether there is time for more.
 const STEP: usize = 256;
 
 /// Where the sweep stands. It goes round all databases for ever.
@@ -56,11 +56,12 @@ impl Keyspace {
             if from == 0 {
                 table.forget_soonest();
             }
-            let end = table.buckets().min(from + STEP);
+            let end = table.positions().min(from + STEP);
             for position in from..end {
                 let Some(entry) = table.at(position) else { continue };
                 if is_due(entry, now_ms) {
-                    table.discard(position);
+                    let hash = hasher.hash_one(entry.key());
+                    table.discard(position, hash);
                     counts.keys.subtract(1);
                     counts.expiring.subtract(1);
                     expired += 1;
@@ -68,7 +69,7 @@ impl Keyspace {
                     table.remember_expiry(at);
                 }
             }
-            if end < table.buckets() {
+            if end < table.positions() {
                 return Some((end, table.rehashes()));
             }
             table.shrink_if_sparse(hasher);

@@ -100,11 +100,23 @@ impl Keyspace {
         self.side.release();
     }
 
-    /// Starts fetching a key's entry into the processor's cache. Nothing may be held.
+    /// Starts fetching what tells where a key stands into the processor's cache; the outcome is for
+    /// [`Keyspace::fetch_entry`]. Nothing may be held.
     #[inline]
-    pub fn fetch_ahead(&mut self, db: usize, key: &[u8]) {
+    pub fn fetch_bucket(&mut self, db: usize, key: &[u8]) -> Option<Ahead> {
+        if self.side.is_untouched(db) {
+            return None;
+        }
         let hash = self.hasher.hash_one(key);
-        self.side.visit(place(db, hash), |segment, _| segment.fetch_ahead(hash));
+        let place = place(db, hash);
+        self.side.visit(place, |segment, _| segment.fetch_bucket(hash));
+        Some(Ahead { place, hash })
+    }
+
+    /// Starts fetching the entry of a key whose bucket has come meanwhile.
+    #[inline]
+    pub fn fetch_entry(&mut self, ahead: Ahead) {
+        self.side.visit(ahead.place, |segment, _| segment.fetch_entry(ahead.hash));
     }
 
     /// The value of a key that is there and not expired. Counts a hit or a miss.
@@ -259,14 +271,14 @@ impl Keyspace {
         if !is_due(segment.at(position)?, now_ms) {
             return Some(position);
         }
-        self.expire(place, position);
+        self.expire(place, position, hash);
         None
     }
 
     #[cold]
-    fn expire(&mut self, place: Place, position: usize) {
+    fn expire(&mut self, place: Place, position: usize, hash: u64) {
         let (segment, counts) = self.side.segment(place);
-        segment.discard(position);
+        segment.discard(position, hash);
         segment.shrink_if_sparse(&self.hasher);
         counts.keys.subtract(1);
         counts.expiring.subtract(1);
@@ -279,6 +291,13 @@ impl Keyspace {
         self.tally.changes += 1;
         self.tally.expired += u64::from(change == Change::Expired);
     }
+}
+
+/// A key that is being fetched into the processor's cache.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead {
+    place: Place,
+    hash: u64,
 }
 
 /// A key seen without touching it.
@@ -329,7 +348,7 @@ pub(super) fn is_due(entry: &Entry, now_ms: u64) -> bool {
     entry.expiry().is_some_and(|at| now_ms > at)
 }
 
-/// The segment for a hash. hashbrown uses the lowest bits and the highest seven; these are between.
+/// The segment for a hash. Its table uses the lower half and the highest eight bits; these are between.
 #[inline]
 fn place(db: usize, hash: u64) -> Place {
     Place { db, segment: (hash >> 40) as usize % SEGMENTS }

@@ -4,16 +4,18 @@
 //! [`Keyspace::write`]; before, [`Keyspace::hold`] or [`Keyspace::exclude`] settles what a request
 //! may touch. The store knows no protocol and no clock: time is told with [`Keyspace::set_now`].
 
+mod buckets;
 mod entry;
 mod expiry;
 mod gate;
 mod keyspace;
+mod prefetch;
 mod scan;
 mod segment;
 mod slot;
 mod value;
 
-pub use keyspace::{Keyspace, Memory, Peek, Tally};
+pub use keyspace::{Ahead, Keyspace, Memory, Peek, Tally};
 pub use scan::Cursor;
 pub use slot::{Change, Expiry, Slot};
 pub use value::{New, Owned, SHARED_FROM, Text, Value};

@@ -8,7 +8,7 @@ use super::gate::{Place, SEGMENTS};
 use super::keyspace::Keyspace;
 use super::value::Value;
 
-/// Segments of up to this many buckets are scanned in one go, so that a busy small segment cannot
+/// Segments of up to this many positions are scanned in one go, so that a busy small segment cannot
 /// send the scan back again and again.
 const STEP: usize = 64;
 
@@ -56,14 +56,14 @@ impl Keyspace {
                     position = 0;
                 }
                 rehashes = table.rehashes() as u16;
-                let end = table.buckets().min(position + STEP);
+                let end = table.positions().min(position + STEP);
                 if table.len() > 0 {
-                    // A bucket costs work though it be empty.
+                    // A position costs work though it be empty.
                     let empty = end.saturating_sub(position) / 10;
                     let seen = table.look_through(position, end, now_ms, &mut see);
                     left -= seen.max(empty) as i64;
                 }
-                (end < table.buckets() && table.len() > 0).then_some(end)
+                (end < table.positions() && table.len() > 0).then_some(end)
             });
             position = next.unwrap_or(0);
             segment += usize::from(next.is_none());
@@ -82,7 +82,7 @@ impl Keyspace {
         let now_ms = self.now_ms;
         for segment in 0..SEGMENTS {
             self.side.visit(Place { db, segment }, |table, _| {
-                table.look_through(0, table.buckets(), now_ms, &mut see)
+                table.look_through(0, table.positions(), now_ms, &mut see)
             });
         }
     }
@@ -125,9 +125,9 @@ impl Keyspace {
                 return None;
             }
             // Buckets at random first: going on from one favours keys that follow empty buckets.
-            let guesses: [usize; GUESSES] = std::array::from_fn(|_| random(table.buckets()));
+            let guesses: [usize; GUESSES] = std::array::from_fn(|_| random(table.positions()));
             let start = guesses[0];
-            let order = guesses.into_iter().chain(start..table.buckets()).chain(0..start);
+            let order = guesses.into_iter().chain(start..table.positions()).chain(0..start);
             let entries = order.filter_map(|position| table.at(position));
             let mut live = entries.filter(|entry| !super::keyspace::is_due(entry, now_ms));
             live.next().map(|entry| entry.key().to_vec())

@@ -2,20 +2,20 @@
 
 use ahash::RandomState;
 use bytes::BytesMut;
-use hashbrown::HashTable;
 
+use super::buckets::Buckets;
 use super::entry::Entry;
 use super::value::{New, Owned, Value};
 
-/// A table of more buckets than these gives memory back when it has become sparse,
+/// A table of more positions than these gives memory back when it has become sparse,
 const ROOMY: usize = 64;
-/// with more buckets than this for each key. Full tables have two or fewer, so that a table which
+/// with more positions than this for each key. Full tables have two or fewer, so that a table which
 /// shrank must lose or gain many keys before it is made anew.
 const SPARSE: usize = 16;
 
 #[derive(Default)]
 pub(super) struct Segment {
-    table: HashTable<Entry>,
+    table: Buckets<Entry>,
     /// Allocated by the entries, without what shared values hold.
     bytes: usize,
     /// How many entries have an expiry.
@@ -30,26 +30,31 @@ impl Segment {
     /// Where the key stands, for as long as nothing is inserted.
     #[inline]
     pub(super) fn position(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        self.table.find_bucket_index(hash, |entry| entry.key() == key)
+        self.table.find(hash, |entry| entry.key() == key)
+    }
+
+    /// Starts fetching what tells where a key with this hash stands.
+    #[inline]
+    pub(super) fn fetch_bucket(&self, hash: u64) {
+        self.table.fetch_ahead(hash);
     }
 
     /// Starts fetching the entry that most likely has this hash.
     #[inline]
-    pub(super) fn fetch_ahead(&self, hash: u64) {
-        self.table.find(hash, |entry| {
+    pub(super) fn fetch_entry(&self, hash: u64) {
+        if let Some(entry) = self.table.guess(hash) {
             entry.fetch_ahead();
-            true
-        });
+        }
     }
 
     #[inline]
     pub(super) fn at(&self, position: usize) -> Option<&Entry> {
-        self.table.get_bucket(position)
+        self.table.get(position)
     }
 
     #[inline]
     pub(super) fn at_mut(&mut self, position: usize) -> Option<&mut Entry> {
-        self.table.get_bucket_mut(position)
+        self.table.get_mut(position)
     }
 
     /// Inserts a key that is not there; returns its position.
@@ -61,17 +66,17 @@ impl Segment {
         value: New<'_>,
         expiry: Option<u64>,
     ) -> usize {
-        if self.table.len() == self.table.capacity() {
+        if self.table.is_full() {
             self.rehashes = self.rehashes.wrapping_add(1);
         }
         let entry = Entry::new(key, value, expiry);
         self.count_in(&entry);
-        self.table.insert_unique(hash, entry, |entry| hasher.hash_one(entry.key())).bucket_index()
+        self.table.insert(hash, entry, |entry| hasher.hash_one(entry.key()), Entry::fetch_ahead)
     }
 
     /// Gives the entry at `position` another value and expiry, where it stands if it fits there.
     pub(super) fn replace(&mut self, position: usize, value: New<'_>, expiry: Option<u64>) {
-        let Some(entry) = self.table.get_bucket_mut(position) else { return };
+        let Some(entry) = self.table.get_mut(position) else { return };
         let value = match entry.overwrite(value, expiry) {
             Ok(()) => {
                 if let Some(at) = expiry {
@@ -88,7 +93,7 @@ impl Segment {
     /// Makes the string at `position` at least `len` bytes long, with zeros at its end, and lets
     /// `change` write into it.
     pub(super) fn edit(&mut self, position: usize, len: usize, change: impl FnOnce(&mut [u8])) {
-        let Some(entry) = self.table.get_bucket_mut(position) else { return };
+        let Some(entry) = self.table.get_mut(position) else { return };
         if let Some(text) = entry.text_mut(len) {
             return change(text);
         }
@@ -111,7 +116,7 @@ impl Segment {
 
     /// Gives the entry at `position` another expiry, or none.
     pub(super) fn set_expiry(&mut self, position: usize, expiry: Option<u64>) {
-        let Some(entry) = self.table.get_bucket_mut(position) else { return };
+        let Some(entry) = self.table.get_mut(position) else { return };
         if entry.overwrite_expiry(expiry) {
             self.soonest = self.soonest.min(expiry.unwrap_or(u64::MAX));
             return;
@@ -122,30 +127,30 @@ impl Segment {
 
     fn exchange(&mut self, position: usize, fresh: Entry) {
         self.count_in(&fresh);
-        let Some(entry) = self.table.get_bucket_mut(position) else { return };
+        let Some(entry) = self.table.get_mut(position) else { return };
         let old = std::mem::replace(entry, fresh);
         self.count_out(&old);
     }
 
-    /// Takes the entry at `position` out.
-    pub(super) fn remove(&mut self, position: usize) -> Option<(Owned, Option<u64>)> {
-        let (entry, _) = self.table.get_bucket_entry(position).ok()?.remove();
+    /// Takes the entry at `position` out, given its hash.
+    pub(super) fn remove(&mut self, position: usize, hash: u64) -> Option<(Owned, Option<u64>)> {
+        let entry = self.table.remove(position, hash)?;
         self.count_out(&entry);
         Some((Owned::from(entry.value()), entry.expiry()))
     }
 
-    /// Drops the entry at `position`. The others stay where they are.
-    pub(super) fn discard(&mut self, position: usize) {
-        let Ok(entry) = self.table.get_bucket_entry(position) else { return };
-        let (entry, _) = entry.remove();
-        self.count_out(&entry);
+    /// Drops the entry at `position`, given its hash. The others stay where they are.
+    pub(super) fn discard(&mut self, position: usize, hash: u64) {
+        if let Some(entry) = self.table.remove(position, hash) {
+            self.count_out(&entry);
+        }
     }
 
     /// Gives memory back if few keys are left of many. Entries change their places then.
     #[inline]
     pub(super) fn shrink_if_sparse(&mut self, hasher: &RandomState) {
-        let buckets = self.table.num_buckets();
-        if buckets > ROOMY && self.table.len() < buckets / SPARSE {
+        let positions = self.table.positions();
+        if positions > ROOMY && self.table.len() < positions / SPARSE {
             self.shrink(hasher);
         }
     }
@@ -153,15 +158,16 @@ impl Segment {
     #[cold]
     fn shrink(&mut self, hasher: &RandomState) {
         self.rehashes = self.rehashes.wrapping_add(1);
-        self.table.shrink_to(0, |entry| hasher.hash_one(entry.key()));
+        self.table.shrink(|entry| hasher.hash_one(entry.key()), Entry::fetch_ahead);
     }
 
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
 
-    pub(super) fn buckets(&self) -> usize {
-        self.table.num_buckets()
+    /// All positions are below this one.
+    pub(super) fn positions(&self) -> usize {
+        self.table.positions()
     }
 
     pub(super) fn expiring(&self) -> u32 {
@@ -192,7 +198,7 @@ impl Segment {
 
     /// Bytes of memory of the table itself.
     pub(super) fn table_memory(&self) -> usize {
-        self.table.allocation_size()
+        self.table.memory()
     }
 
     /// Bytes of memory of the entries, without what shared values hold.

@@ -104,7 +104,7 @@ impl Slot<'_> {
     pub fn remove(&mut self) -> bool {
         let Some(position) = self.position.take() else { return false };
         let had_expiry = self.segment.at(position).is_some_and(|entry| entry.expiry().is_some());
-        self.segment.discard(position);
+        self.segment.discard(position, self.hash);
         self.segment.shrink_if_sparse(self.hasher);
         self.counts.keys.subtract(1);
         self.count_expiry(had_expiry, false);
@@ -114,7 +114,7 @@ impl Slot<'_> {
 
     /// Removes the key and hands over its value and expiry.
     pub fn take(&mut self) -> Option<(Owned, Option<u64>)> {
-        let (value, expiry) = self.segment.remove(self.position.take()?)?;
+        let (value, expiry) = self.segment.remove(self.position.take()?, self.hash)?;
         self.segment.shrink_if_sparse(self.hasher);
         self.counts.keys.subtract(1);
         self.count_expiry(expiry.is_some(), false);
