@@ -14,7 +14,7 @@ use crate::session::{Replies, Session};
 use crate::stats::CommandStats;
 use crate::store::Keyspace;
 
-/// Fast commands are timed once in this many calls: reading the clock costs as much as they do.
+/// Quick commands are timed once in this many calls: reading the clock costs as much as they do.
 const TIMED: u64 = 64;
 
 /// What one reactor runs commands with.
@@ -129,7 +129,7 @@ impl Worker {
         self.settle_access(command, session.db, args);
         let instance = &*self.instance;
         let stats = &instance.reactors[self.index].commands.calls[entry.number as usize];
-        let timed = !command.flags.has(Flags::FAST) || stats.calls.get().is_multiple_of(TIMED);
+        let timed = !entry.is_quick || stats.calls.get().is_multiple_of(TIMED);
         let begun = timed.then(Instant::now);
         let mut call = Call {
             command,

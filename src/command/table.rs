@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Command, Group};
+use super::{Command, Flags, Group};
 
 /// The groups, in the order of the documentation. A new group is one line here.
 const GROUPS: &[&[&Command]] = &[
@@ -42,6 +42,15 @@ struct Slot {
 pub struct Entry {
     pub command: &'static Command,
     pub number: u16,
+    /// Its time does not grow with what it is given: a sample of its calls tells enough.
+    pub is_quick: bool,
+}
+
+impl Entry {
+    fn new(command: &'static Command, number: u16) -> Self {
+        let is_quick = command.flags.has(Flags::FAST) || command.complexity == "O(1)";
+        Self { command, number, is_quick }
+    }
 }
 
 struct Numbered {
@@ -61,7 +70,7 @@ impl Table {
             for subcommand in command.subcommands {
                 table.numbered.push(Numbered { command: subcommand, container: Some(command) });
             }
-            table.insert(Entry { command, number });
+            table.insert(Entry::new(command, number));
         }
         table
     }
@@ -100,14 +109,14 @@ impl Table {
         let is_it = |command: &&Command| command.name.as_bytes().eq_ignore_ascii_case(name);
         let index = subcommands.iter().position(is_it)?;
         let number = container.number + 1 + index as u16;
-        Some(Entry { command: subcommands[index], number })
+        Some(Entry::new(subcommands[index], number))
     }
 
     /// A container's subcommands.
     pub fn subcommands(&self, container: Entry) -> impl Iterator<Item = Entry> {
         let numbers = container.number + 1..;
         let subcommands = container.command.subcommands.iter();
-        subcommands.zip(numbers).map(|(command, number)| Entry { command, number })
+        subcommands.zip(numbers).map(|(command, number)| Entry::new(command, number))
     }
 
     /// The command or subcommand of that full name, as `config|get`.
@@ -135,7 +144,7 @@ impl Table {
         let numbered = self.numbered.iter().enumerate();
         numbered
             .filter(|(_, numbered)| numbered.container.is_none())
-            .map(|(number, numbered)| Entry { command: numbered.command, number: number as u16 })
+            .map(|(number, numbered)| Entry::new(numbered.command, number as u16))
     }
 
     /// The commands of one group.
@@ -183,7 +192,7 @@ mod tests {
 
     #[test]
     fn every_command_is_found_in_any_case_and_nothing_else_is() {
-        for Entry { command, number } in TABLE.commands() {
+        for Entry { command, number, .. } in TABLE.commands() {
             for name in [command.name.to_owned(), command.name.to_ascii_uppercase()] {
                 let found = TABLE.find(name.as_bytes()).expect(&name);
                 assert_eq!((found.command.name, found.number), (command.name, number));

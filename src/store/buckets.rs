@@ -3,7 +3,7 @@
 //! A bucket holds up to seven entries and a tag of eight bits for each, so that nearly always only
 //! the entry that is looked for is visited. The hash picks a bucket by its share of the range of
 //! hashes, for any number of buckets: a table grows by a quarter and not by doubling, and is full to
-//! at least two thirds from then on. An entry whose bucket is full stands in the next one that has
+//! at least seven tenths from then on. An entry whose bucket is full stands in the next one that has
 //! room; each bucket counts the entries that have passed it, and a search ends where none has.
 
 use std::iter;
@@ -14,8 +14,8 @@ use super::prefetch::prefetch;
 const SLOTS: usize = 7;
 /// Positions of one bucket; the last one is never taken.
 const STRIDE: usize = SLOTS + 1;
-/// Entries to a bucket, on average, at which the table grows.
-const FULL: usize = 6;
+/// Entries to two buckets, on average, at which the table grows.
+const FULL: usize = 13;
 /// A counter that has come so far is not trusted any more, and stays.
 const MANY: u8 = u8::MAX;
 
@@ -88,7 +88,7 @@ impl<T> Buckets<T> {
 
     /// True when the next [`Buckets::insert`] will move entries.
     pub(super) fn is_full(&self) -> bool {
-        self.len >= self.buckets.len() * FULL
+        self.len >= self.buckets.len() * FULL / 2
     }
 
     /// Inserts an entry that is not there; returns its position. `hash_of` tells the hashes of the
@@ -101,8 +101,7 @@ impl<T> Buckets<T> {
         fetch_ahead: impl Fn(&T),
     ) -> usize {
         if self.is_full() {
-            let buckets = self.buckets.len();
-            self.resize(buckets + buckets / 4 + 1, hash_of, fetch_ahead);
+            self.resize(size_above(self.buckets.len()), hash_of, fetch_ahead);
         }
         self.len += 1;
         self.place(hash, entry)
@@ -124,7 +123,8 @@ impl<T> Buckets<T> {
 
     /// Makes the table as small as its entries allow.
     pub(super) fn shrink(&mut self, hash_of: impl Fn(&T) -> u64, fetch_ahead: impl Fn(&T)) {
-        self.resize(self.len.div_ceil(FULL), hash_of, fetch_ahead);
+        let needed = (self.len * 2).div_ceil(FULL);
+        self.resize(if needed == 0 { 0 } else { size_above(needed - 1) }, hash_of, fetch_ahead);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -217,6 +217,13 @@ impl<T> Bucket<T> {
     }
 }
 
+/// The next number of buckets that a table may have: four sizes to each power of two, which are
+/// those that the allocator has, too, so that nothing of a block is left over.
+fn size_above(buckets: usize) -> usize {
+    let step = 1 << (buckets.max(4).ilog2() - 2);
+    (buckets / step + 1) * step
+}
+
 /// From the highest bits of the hash; those between choose the segment.
 #[inline]
 fn tag(hash: u64) -> u8 {
@@ -296,6 +303,14 @@ mod tests {
     }
 
     #[test]
+    fn sizes_are_those_of_the_allocator() {
+        let sizes: Vec<_> =
+            iter::successors(Some(0), |&size| Some(size_above(size))).take(16).collect();
+        assert_eq!(sizes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28]);
+        assert_eq!((size_above(1279), size_above(1280)), (1280, 1536));
+    }
+
+    #[test]
     fn equal_hashes_are_kept_apart_however_many() {
         let mut table = Table::default();
         for n in 0..1000 {
@@ -309,12 +324,12 @@ mod tests {
     }
 
     #[test]
-    fn it_takes_less_than_14_bytes_an_entry_once_it_has_grown() {
+    fn it_takes_less_than_13_bytes_an_entry_once_it_has_grown() {
         let hasher = RandomState::with_seed(3);
         let mut table = Table::default();
         for n in 0..20_000 {
             insert(&mut table, &hasher, n);
-            let worst = if n < 200 { 64 } else { 14 };
+            let worst = if n < 200 { 64 } else { 13 };
             assert!(table.memory() <= worst * (n as usize + 1), "{} for {n}", table.memory());
         }
         (0..20_000).filter(|n| n % 10 > 0).for_each(|n| {
@@ -322,7 +337,7 @@ mod tests {
             table.remove(at, hasher.hash_one(n));
         });
         table.shrink(|n| hasher.hash_one(**n), |_| ());
-        assert!(table.memory() <= 11 * 2_000, "{}", table.memory());
+        assert!(table.memory() <= 12 * 2_000, "{}", table.memory());
         assert!((0..20_000).step_by(10).all(|n| position(&table, &hasher, n).is_some()));
     }
 }
