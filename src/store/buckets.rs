@@ -62,18 +62,24 @@ impl<T> Buckets<T> {
     #[inline]
     pub(super) fn fetch_ahead(&self, hash: u64) {
         if !self.buckets.is_empty() {
-            prefetch(&raw const self.buckets[self.home(hash)], size_of::<Bucket<T>>());
+            // With the next one, in which an entry that found its bucket full most likely stands.
+            prefetch(&raw const self.buckets[self.home(hash)], 2 * size_of::<Bucket<T>>());
         }
     }
 
     /// The entry that most likely has this hash; it is not looked at.
     #[inline]
     pub(super) fn guess(&self, hash: u64) -> Option<&T> {
-        if self.buckets.is_empty() {
-            return None;
+        for at in self.way(hash) {
+            let bucket = &self.buckets[at];
+            if let Some(slot) = bucket.candidates(tag(hash)).next() {
+                return bucket.slots[slot].as_ref();
+            }
+            if bucket.passed == 0 {
+                break;
+            }
         }
-        let bucket = &self.buckets[self.home(hash)];
-        bucket.slots[bucket.candidates(tag(hash)).next()?].as_ref()
+        None
     }
 
     #[inline]
