@@ -70,7 +70,10 @@ pub trait Backend {
     fn receive<R>(&mut self, arrival: Self::Arrival, look: impl FnOnce(&[u8]) -> R) -> R;
 
     /// Sends all of `output`, which is not empty.
-    fn send(&mut self, id: ConnId, output: Output) -> Sending;
+    ///
+    /// If the connection waits for [`Event::Sent`] before it goes on, that wakes the reactor;
+    /// otherwise it may come with the next event of any kind.
+    fn send(&mut self, id: ConnId, output: Output, is_awaited: bool) -> Sending;
 
     /// Ends both directions at once: what is in flight comes back soon, most likely as an error.
     fn shutdown(&mut self, id: ConnId);

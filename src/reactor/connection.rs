@@ -190,12 +190,13 @@ impl<Session> Connection<Session> {
         }
     }
 
-    /// Starts to send what was answered, if nothing is being sent. `send` starts it; a send that is
-    /// done at once is accounted for at once. Returns the bytes handed over.
+    /// Starts to send what was answered, if nothing is being sent. `send` starts it, and is told
+    /// whether the connection waits for its end; a send that is done at once is accounted for at
+    /// once. Returns the bytes handed over.
     pub(super) fn start_send(
         &mut self,
         outputs: &mut Outputs,
-        send: impl FnOnce(Output) -> Sending,
+        send: impl FnOnce(Output, bool) -> Sending,
     ) -> usize {
         if self.output.is_empty() {
             // Who was not answered, a part of a request having come, keeps no buffer for that.
@@ -210,7 +211,9 @@ impl<Session> Connection<Session> {
         let bytes = self.output.len();
         self.sending = true;
         self.leaving = bytes;
-        match send(std::mem::take(&mut self.output)) {
+        // The last replies: when they have left, the connection closes.
+        let is_awaited = self.eof || self.phase == Phase::Draining;
+        match send(std::mem::take(&mut self.output), is_awaited) {
             Sending::InFlight => {}
             Sending::Done { output, result } => self.sent(output, result.is_ok(), outputs),
         }
@@ -372,7 +375,7 @@ mod tests {
         /// Starts a send that stays in flight; what it would send.
         fn send(&mut self) -> Option<Output> {
             let mut sent = None;
-            self.connection.start_send(&mut self.outputs, |output| {
+            self.connection.start_send(&mut self.outputs, |output, _| {
                 sent = Some(output);
                 Sending::InFlight
             });

@@ -368,7 +368,7 @@ impl Backend for Epoll {
         look(&self.arena[arrival.start..arrival.end])
     }
 
-    fn send(&mut self, id: ConnId, output: Output) -> Sending {
+    fn send(&mut self, id: ConnId, output: Output, _: bool) -> Sending {
         self.send_rest(id, output, 0)
     }
 

@@ -220,8 +220,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let limits = self.options.limits;
         for &id in &self.touched {
             let Some(connection) = self.connections.get_mut(id) else { continue };
-            let bytes =
-                connection.start_send(&mut self.outputs, |output| self.backend.send(id, output));
+            let bytes = connection.start_send(&mut self.outputs, |output, is_awaited| {
+                self.backend.send(id, output, is_awaited)
+            });
             if bytes > 0 {
                 self.links.stats.sends.add(1);
                 self.links.stats.bytes_out.add(bytes as u64);

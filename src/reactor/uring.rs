@@ -28,6 +28,9 @@ pub use crate::reactor::uring_setup::{Unavailable, UringOptions};
 /// Bytes of one send: beyond, progress would be invisible for too long.
 const MAX_SEND: usize = 1 << 20;
 
+/// Bytes up to which a send is attempted: what a socket mostly has room for.
+const ATTEMPT: usize = 1 << 16;
+
 /// How long dropping a backend waits for what it has cancelled.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
@@ -43,6 +46,10 @@ pub struct Uring {
     listeners: Arc<[Listener]>,
     doorbell: Arc<Doorbell>,
     slots: Vec<Option<Slot>>,
+    /// Whether short sends are attempts.
+    attempts: bool,
+    /// Connections whose attempt to send the next enter will make.
+    attempting: Vec<ConnId>,
     /// Requests whose last completion has not come.
     in_flight: usize,
     stats: Arc<ReactorStats>,
@@ -59,6 +66,8 @@ struct Departure {
     output: Output,
     /// Bytes that have left.
     sent: usize,
+    /// The kernel sends it at once or says so; see [`Uring::settle`].
+    is_attempt: bool,
     /// Describes an output of several segments to the kernel.
     message: Option<Box<Message>>,
 }
@@ -101,6 +110,8 @@ impl Uring {
             listeners,
             doorbell,
             slots: Vec::new(),
+            attempts: rung.defers(),
+            attempting: Vec::new(),
             in_flight: 0,
             stats,
         };
@@ -142,10 +153,39 @@ impl Uring {
     /// Queues the next piece of what a connection is sending.
     fn go_on_sending(&mut self, id: ConnId) {
         let Some(Slot { fd, sending: Some(departure), .. }) = self.slot(id) else { return };
-        let entry = departure.entry(Fd(fd.as_raw_fd()));
+        let entry = departure.entry(Fd(fd.as_raw_fd()), 0);
         // SAFETY: the output's buffers and the message stay in the slot until the completion has
         // come; growing `slots` moves their owners, not them.
         unsafe { self.start(Op::Send, id, entry) };
+    }
+
+    /// Tries to send a short output. Nearly always the socket has room for it, and then the kernel
+    /// has nothing to tell: no completion has to be written, read and understood. Nor does it wake
+    /// a reactor that sleeps.
+    fn attempt(&mut self, id: ConnId) {
+        let Some(Slot { fd, sending: Some(departure), .. }) = self.slot(id) else { return };
+        let entry = departure.entry(Fd(fd.as_raw_fd()), libc::MSG_DONTWAIT);
+        let entry = entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(encode(Op::Attempt, id));
+        // SAFETY: the output's buffer stays in the slot until the attempt is settled.
+        unsafe { self.ring.push(entry) };
+        self.attempting.push(id);
+    }
+
+    /// Reports the attempts of which no completion has told that they failed: they were successful.
+    fn settle(&mut self, events: &mut Vec<Event<Self>>) {
+        // The kernel must have seen them all, and all that it says of them must have been read.
+        if self.attempting.is_empty() || self.ring.has_queued() || self.ring.has_overflowed() {
+            return;
+        }
+        let mut attempting = std::mem::take(&mut self.attempting);
+        for id in attempting.drain(..) {
+            if let Some(slot) = self.slot(id)
+                && let Some(departure) = slot.sending.take_if(|departure| departure.is_attempt)
+            {
+                events.push(Event::Sent { id, output: departure.output, result: Ok(()) });
+            }
+        }
+        self.attempting = attempting;
     }
 
     fn count(&self, entered: Entered) {
@@ -157,11 +197,12 @@ impl Uring {
     fn complete(&mut self, cqe: &cqueue::Entry, events: &mut Vec<Event<Self>>) {
         let Some((op, id)) = decode(cqe.user_data()) else { return };
         let (result, more) = (cqe.result(), cqueue::more(cqe.flags()));
-        if op != Op::Cancel && !more {
+        if !matches!(op, Op::Cancel | Op::Attempt) && !more {
             self.in_flight -= 1;
         }
         match op {
             Op::Cancel => {}
+            Op::Attempt => self.attempted(id, result, events),
             Op::Recv => self.received(id, cqe, more, events),
             Op::Send => self.sent(id, result, events),
             Op::Accept => {
@@ -214,6 +255,18 @@ impl Uring {
         }
     }
 
+    /// The socket had no room for all of an attempt: what is left waits for it.
+    #[cold]
+    fn attempted(&mut self, id: ConnId, result: i32, events: &mut Vec<Event<Self>>) {
+        let Some(Slot { sending: Some(departure), .. }) = self.slot(id) else { return };
+        departure.is_attempt = false;
+        if result == -libc::EAGAIN {
+            self.go_on_sending(id);
+        } else {
+            self.sent(id, result, events);
+        }
+    }
+
     #[inline]
     fn sent(&mut self, id: ConnId, result: i32, events: &mut Vec<Event<Self>>) {
         let Some(slot) = self.slot(id) else { return };
@@ -236,9 +289,9 @@ impl Uring {
 }
 
 impl Departure {
-    fn entry(&mut self, fd: Fd) -> squeue::Entry {
+    fn entry(&mut self, fd: Fd, flags: i32) -> squeue::Entry {
         // With MSG_WAITALL the kernel itself goes on after a partial send.
-        let flags = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
+        let flags = flags | libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
         if self.output.is_contiguous() {
             let rest = &self.output.copied_mut()[self.sent..];
             let len = rest.len().min(MAX_SEND) as u32;
@@ -308,6 +361,7 @@ impl Backend for Uring {
         while let Some(cqe) = self.ring.next() {
             self.complete(&cqe, events);
         }
+        self.settle(events);
         Ok(())
     }
 
@@ -368,12 +422,18 @@ impl Backend for Uring {
         result
     }
 
-    fn send(&mut self, id: ConnId, output: Output) -> Sending {
+    fn send(&mut self, id: ConnId, output: Output, is_awaited: bool) -> Sending {
+        let may_attempt = self.attempts && !is_awaited;
         let Some(slot) = self.slot(id) else {
             return Sending::Done { output, result: Err(Errno(libc::EBADF)) };
         };
-        slot.sending = Some(Departure { output, sent: 0, message: None });
-        self.go_on_sending(id);
+        let is_attempt = may_attempt && output.is_contiguous() && output.len() <= ATTEMPT;
+        slot.sending = Some(Departure { output, sent: 0, is_attempt, message: None });
+        if is_attempt {
+            self.attempt(id);
+        } else {
+            self.go_on_sending(id);
+        }
         Sending::InFlight
     }
 
@@ -412,7 +472,7 @@ impl Drop for Uring {
             }
             while let Some(cqe) = self.ring.next() {
                 let Some((op, _)) = decode(cqe.user_data()) else { continue };
-                if op != Op::Cancel && !cqueue::more(cqe.flags()) {
+                if !matches!(op, Op::Cancel | Op::Attempt) && !cqueue::more(cqe.flags()) {
                     self.in_flight -= 1;
                 }
                 if op == Op::Accept && cqe.result() >= 0 {

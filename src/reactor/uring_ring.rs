@@ -158,6 +158,11 @@ impl Ring {
         self.submissions.taskrun() || self.submissions.cq_overflow()
     }
 
+    /// True when there are entries that the kernel has not seen.
+    pub(super) fn has_queued(&self) -> bool {
+        !self.submissions.is_empty() || !self.backlog.is_empty()
+    }
+
     /// True when completions found no room in the queue.
     pub(super) fn has_overflowed(&self) -> bool {
         self.submissions.cq_overflow()

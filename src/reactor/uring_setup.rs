@@ -80,6 +80,11 @@ impl Rung {
         builder.build(entries)
     }
 
+    /// True when all that the kernel does for the ring it does inside of io_uring_enter(2).
+    pub(super) fn defers(&self) -> bool {
+        self.defer_taskrun
+    }
+
     /// The optional flags in use, in the kernel's words.
     pub(super) fn features(&self) -> Vec<&'static str> {
         let flags = [

@@ -13,6 +13,8 @@ pub(super) enum Op {
     Cancel = 4,
     /// The doorbell's eventfd became readable.
     Doorbell = 5,
+    /// A send that is done at once or not at all, heard of only in the latter case.
+    Attempt = 6,
 }
 
 /// Bits of a generation.
@@ -32,6 +34,7 @@ pub(super) fn decode(user_data: u64) -> Option<(Op, ConnId)> {
         3 => Op::Send,
         4 => Op::Cancel,
         5 => Op::Doorbell,
+        6 => Op::Attempt,
         _ => return None,
     };
     let generation = (user_data >> 32) as u32 & ((1 << GENERATION_BITS) - 1);
@@ -44,7 +47,7 @@ mod tests {
 
     #[test]
     fn every_field_survives_at_its_limits() {
-        for op in [Op::Accept, Op::Recv, Op::Send, Op::Cancel, Op::Doorbell] {
+        for op in [Op::Accept, Op::Recv, Op::Send, Op::Cancel, Op::Doorbell, Op::Attempt] {
             for index in [0, 1, u32::MAX] {
                 for generation in [0, 1, (1 << 24) - 1] {
                     let id = ConnId { index, generation };
@@ -57,7 +60,7 @@ mod tests {
     #[test]
     fn foreign_user_data_is_recognised() {
         assert_eq!(decode(0), None);
-        assert_eq!(decode(6 << 56), None);
+        assert_eq!(decode(7 << 56), None);
         assert_eq!(decode(u64::MAX), None);
     }
 }

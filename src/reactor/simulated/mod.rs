@@ -129,7 +129,7 @@ impl Backend for Simulated {
         look(&arrival.bytes)
     }
 
-    fn send(&mut self, id: ConnId, output: Output) -> Sending {
+    fn send(&mut self, id: ConnId, output: Output, _: bool) -> Sending {
         self.network.lock().send(id, output)
     }
 
@@ -179,15 +179,15 @@ mod tests {
     #[should_panic(expected = "has two sends in flight")]
     fn two_sends_are_noticed() {
         let (mut backend, _) = connected();
-        backend.send(ID, output(b"one"));
-        backend.send(ID, output(b"two"));
+        backend.send(ID, output(b"one"), false);
+        backend.send(ID, output(b"two"), false);
     }
 
     #[test]
     #[should_panic(expected = "sends nothing")]
     fn an_empty_send_is_noticed() {
         let (mut backend, _) = connected();
-        backend.send(ID, Output::new());
+        backend.send(ID, Output::new(), false);
     }
 
     #[test]
