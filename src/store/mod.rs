@@ -4,8 +4,10 @@
 //! [`Keyspace::write`]; before, [`Keyspace::hold`] or [`Keyspace::exclude`] settles what a request
 //! may touch. The store knows no protocol and no clock: time is told with [`Keyspace::set_now`].
 
+mod collection;
 mod entry;
 mod expiry;
+mod free;
 mod gate;
 mod keyspace;
 mod scan;
@@ -13,7 +15,8 @@ mod segment;
 mod slot;
 mod value;
 
+pub use collection::{AnyCollection, Collection, Hash, Limits, WrongType};
 pub use keyspace::{Keyspace, Memory, Peek, Tally};
 pub use scan::Cursor;
-pub use slot::{Change, Expiry, Slot};
+pub use slot::{Change, Edit, Expiry, Slot};
 pub use value::{New, Owned, SHARED_FROM, Text, Value};
