@@ -122,12 +122,13 @@ fn address(value: Value<'_>) -> *const u8 {
         Value::String(Text::Integer(_)) => std::ptr::null(),
         Value::String(Text::Plain(text) | Text::Raw(text)) => text.as_ptr(),
         Value::String(Text::Shared(bytes)) => bytes.as_ptr(),
+        Value::Hash(hash) => std::ptr::from_ref(hash).cast(),
     }
 }
 
-/// Bytes of the value in an RDB file that does not compress strings.
+/// Bytes of the value in an RDB file that does not compress strings; of a collection, in memory.
 fn serialized_len(value: Value<'_>) -> usize {
-    let Value::String(text) = value;
+    let Value::String(text) = value else { return value.heap_size() };
     match text.integer().map(|number| number.unsigned_abs().leading_zeros()) {
         // One byte says which of three sizes follows. Longer integers are kept as text.
         Some(57..) => 2,

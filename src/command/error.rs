@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::resp::Args;
+use crate::store;
 
 /// Written to the client by the dispatcher, once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +75,12 @@ impl Error {
         // Each is shown with two quotes and a space at least.
         let rest = args.rest(1).iter().take(SHOWN / 3 + 1).map(shown).collect();
         Self::UnknownCommand { name: shown(&args[0]), args: rest }
+    }
+}
+
+impl From<store::WrongType> for Error {
+    fn from(_: store::WrongType) -> Self {
+        Self::WrongType
     }
 }
 

@@ -48,7 +48,7 @@ pub static UNLINK: Command = Command {
     summary: "Removes keys as DEL does, and leaves the work of freeing large collections to others.",
     arguments: KEYS,
     tips: SUM_OF_SHARDS,
-    // A string is one allocation or two, which another thread would not free any sooner.
+    // What is large is freed on another thread, whichever command removes it.
     run: del,
     ..Command::BASE
 };

@@ -18,6 +18,7 @@ pub mod expire;
 pub mod generic;
 #[cfg(test)]
 pub(crate) mod harness;
+pub mod hash;
 mod help;
 pub mod keys;
 pub mod lolwut;
@@ -146,6 +147,7 @@ impl Flags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Group {
     String,
+    Hash,
     Generic,
     Connection,
     Server,
@@ -155,6 +157,7 @@ impl Group {
     pub fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::Hash => "hash",
             Self::Generic => "generic",
             Self::Connection => "connection",
             Self::Server => "server",
@@ -165,6 +168,7 @@ impl Group {
     pub fn category(self) -> Option<&'static str> {
         match self {
             Self::String => Some("string"),
+            Self::Hash => Some("hash"),
             Self::Generic => Some("keyspace"),
             Self::Connection => Some("connection"),
             Self::Server => None,

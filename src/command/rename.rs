@@ -3,7 +3,7 @@
 use super::options::{database, is};
 use super::{Argument, Call, Command, Error, Flags, Group, KeySpec, Kind};
 use crate::resp::Args;
-use crate::store::{Expiry, Keyspace, Owned};
+use crate::store::{Keyspace, Owned};
 
 /// The commands of this file, in the order of Redis' documentation.
 pub(super) const COMMANDS: &[&Command] = &[&COPY, &MOVE, &RENAME, &RENAMENX];
@@ -27,8 +27,8 @@ pub static RENAME: Command = Command {
 fn rename(call: &mut Call<'_>) -> Result<(), Error> {
     let (db, key, new) = (call.session.db, &call.args[1], &call.args[2]);
     if key != new {
-        let (value, expiry) = take(call.keyspace, db, key).ok_or(Error::NoSuchKey)?;
-        put(call.keyspace, db, new, &value, expiry);
+        let value = take(call.keyspace, db, key).ok_or(Error::NoSuchKey)?;
+        put(call.keyspace, db, new, value);
     } else if call.keyspace.peek(db, key).is_none() {
         return Err(Error::NoSuchKey);
     }
@@ -60,8 +60,8 @@ fn renamenx(call: &mut Call<'_>) -> Result<(), Error> {
     }
     // The same name twice is a name that is taken.
     let free = call.keyspace.peek(db, new).is_none();
-    if free && let Some((value, expiry)) = take(call.keyspace, db, key) {
-        put(call.keyspace, db, new, &value, expiry);
+    if free && let Some(value) = take(call.keyspace, db, key) {
+        put(call.keyspace, db, new, value);
     }
     call.reply.integer(i64::from(free));
     Ok(())
@@ -99,15 +99,13 @@ fn copy(call: &mut Call<'_>) -> Result<(), Error> {
         // The destination is not held: it is in a database that the key table cannot tell.
         call.keyspace.exclude();
     }
-    let source = call.keyspace.inspect(from, key);
-    let source = source.map(|source| (Owned::from(source.value()), source.expiry()));
-    let copied = match source {
-        Some((value, expiry)) if replace || call.keyspace.peek(to, new).is_none() => {
-            put(call.keyspace, to, new, &value, expiry);
-            true
-        }
-        _ => false,
-    };
+    let free = replace || call.keyspace.peek(to, new).is_none();
+    let source = call.keyspace.inspect(from, key).filter(|_| free);
+    let source = source.map(|source| source.to_owned());
+    let copied = source.is_some();
+    if let Some(value) = source {
+        put(call.keyspace, to, new, value);
+    }
     call.reply.integer(i64::from(copied));
     Ok(())
 }
@@ -156,9 +154,9 @@ fn move_key(call: &mut Call<'_>) -> Result<(), Error> {
     }
     let mut moved = false;
     if call.keyspace.peek(to, key).is_none()
-        && let Some((value, expiry)) = take(call.keyspace, from, key)
+        && let Some(value) = take(call.keyspace, from, key)
     {
-        put(call.keyspace, to, key, &value, expiry);
+        put(call.keyspace, to, key, value);
         moved = true;
     }
     call.reply.integer(i64::from(moved));
@@ -166,13 +164,12 @@ fn move_key(call: &mut Call<'_>) -> Result<(), Error> {
 }
 
 /// Takes a key out, with its value and its expiry.
-fn take(keyspace: &mut Keyspace, db: usize, key: &[u8]) -> Option<(Owned, Option<u64>)> {
+fn take(keyspace: &mut Keyspace, db: usize, key: &[u8]) -> Option<Owned> {
     keyspace.write(db, key, |slot| slot.take())
 }
 
-fn put(keyspace: &mut Keyspace, db: usize, key: &[u8], value: &Owned, expiry: Option<u64>) {
-    let expiry = expiry.map_or(Expiry::Clear, Expiry::At);
-    keyspace.write(db, key, |slot| slot.set(value.as_new(), expiry));
+fn put(keyspace: &mut Keyspace, db: usize, key: &[u8], value: Owned) {
+    keyspace.write(db, key, |slot| slot.put(value));
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::{Command, Flags, Group};
 const GROUPS: &[&[&Command]] = &[
     super::connection::COMMANDS,
     super::string::COMMANDS,
+    super::hash::COMMANDS,
     super::generic::COMMANDS,
     super::expire::COMMANDS,
     super::rename::COMMANDS,

@@ -61,6 +61,7 @@ fn command() -> Command {
         .override_usage("torc [--<directive> <value> ...] ...")
         .no_binary_name(true)
         .args_override_self(true)
+        .term_width(0) // a line for each directive, however long its name
         .args(DIRECTIVES.iter().map(argument))
 }
 

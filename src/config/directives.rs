@@ -214,6 +214,32 @@ pub static DIRECTIVES: &[Directive] = &[
         set: Set::Live(|_, text| only("noeviction", text)),
     },
     Directive {
+        name: "hash-max-listpack-entries",
+        alias: Some("hash-max-ziplist-entries"),
+        group: KEYS,
+        value_name: "number",
+        default: "512",
+        help: "Fields up to which a hash is kept in one piece of memory",
+        get: |values| values.hash_max_listpack_entries.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.hash_max_listpack_entries.set(integer(text, 0..=i64::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "hash-max-listpack-value",
+        alias: Some("hash-max-ziplist-value"),
+        group: KEYS,
+        value_name: "bytes",
+        default: "64",
+        help: "Longest field or value of a hash that is kept in one piece of memory",
+        get: |values| values.hash_max_listpack_value.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.hash_max_listpack_value.set(memory(text, 0..=i64::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
         name: "hz",
         alias: None,
         group: KEYS,

@@ -240,6 +240,8 @@ mod tests {
             ("databases", "4"),
             ("maxmemory", "0"),
             ("maxmemory-policy", "noeviction"),
+            ("hash-max-listpack-entries", "7"),
+            ("hash-max-listpack-value", "8"),
             ("hz", "100"),
             ("proto-max-bulk-len", "2097152"),
             ("requirepass", "open sesame"),

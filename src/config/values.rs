@@ -30,6 +30,10 @@ pub struct Values {
     /// hold it too.
     pub busy_poll: Arc<Number>,
     pub databases: usize,
+    /// Fields of a packed hash, at most.
+    pub hash_max_listpack_entries: Number,
+    /// Bytes of a field or value of a packed hash, at most.
+    pub hash_max_listpack_value: Number,
     /// Cycles of active expiry a second, 1 to 500.
     pub hz: Number,
     /// Bytes of the longest argument.

@@ -4,7 +4,7 @@
 //! header  8 bytes   kind and flags | key length | value length | last access
 //! expiry  8 bytes   only when the key expires
 //! long    8 bytes   only when the key has 255 bytes or more: its length
-//! word    8 or more only when the value is not inline text: an integer, or a handle
+//! word    8 or more only when the value is not inline text: an integer, a handle, or a collection
 //! key     its bytes
 //! text    the value's bytes, when it is text below SHARED_FROM
 //! ```
@@ -18,13 +18,15 @@ use std::ptr::NonNull;
 
 use bytes::Bytes;
 
+use super::collection::{AnyCollection, Hash, SIZE};
 use super::prefetch::prefetch;
 use super::value::{New, SHARED_FROM, Text, Value};
 
 /// Owns the allocation; as small as a pointer.
 pub(super) struct Entry(NonNull<Header>);
 
-// SAFETY: an Entry owns its allocation alone, and what it holds (bytes, integers, `Bytes`) is Send.
+// SAFETY: an Entry owns its allocation alone, and what it holds (bytes, integers, `Bytes`,
+// collections) is Send.
 unsafe impl Send for Entry {}
 
 #[repr(C)]
@@ -46,6 +48,8 @@ const KIND_TEXT: u8 = 1;
 /// Text that was changed in place; Redis calls such a string "raw" whatever its length.
 const KIND_RAW: u8 = 2;
 const KIND_SHARED: u8 = 3;
+/// From here on, types of collections.
+const KIND_HASH: u8 = 4;
 const HAS_EXPIRY: u8 = 0b1000_0000;
 const HAS_LONG_KEY: u8 = 0b0100_0000;
 
@@ -53,6 +57,16 @@ const LONG_KEY: usize = 255;
 /// Bytes of an entry that are fetched ahead: the header, a key and a small value.
 const FETCHED: usize = 128;
 const ALIGN: usize = align_of::<u64>();
+
+/// What may stand in the word of an entry: the types of collections. Only this file implements it,
+/// as reading the word relies on its kinds.
+pub trait InEntry: Sized {
+    const KIND: u8;
+}
+
+impl InEntry for Hash {
+    const KIND: u8 = KIND_HASH;
+}
 
 /// Where the parts of an entry stand, in bytes from its beginning.
 struct Plan {
@@ -71,6 +85,7 @@ impl Plan {
             + match tag & KIND {
                 KIND_INTEGER => size_of::<i64>(),
                 KIND_SHARED => size_of::<Bytes>(),
+                KIND_HASH.. => SIZE,
                 _ => 0,
             };
         // Whole words: a text that grows by a few bytes still fits where it is.
@@ -90,6 +105,7 @@ impl Entry {
             New::Raw(text) => (KIND_RAW, *text),
             New::Integer(_) => (KIND_INTEGER, &b""[..]),
             New::Shared(_) => (KIND_SHARED, &b""[..]),
+            New::Collection(AnyCollection::Hash(_)) => (KIND_HASH, &b""[..]),
         };
         // The header could not hold the length, and parts would be looked for beyond the entry.
         assert!(text.len() < SHARED_FROM, "longer texts are shared");
@@ -119,6 +135,9 @@ impl Entry {
             match value {
                 New::Integer(n) => base.add(plan.word).cast::<i64>().write(n),
                 New::Shared(bytes) => base.add(plan.word).cast::<Bytes>().write(bytes),
+                New::Collection(AnyCollection::Hash(hash)) => {
+                    base.add(plan.word).cast::<Hash>().write(hash);
+                }
                 New::Text(_) | New::Raw(_) => {}
             }
             base.add(plan.key).copy_from_nonoverlapping(key.as_ptr(), key.len());
@@ -150,6 +169,7 @@ impl Entry {
             match header.tag & KIND {
                 KIND_INTEGER => Value::String(Text::Integer(*self.at(plan.word).cast::<i64>())),
                 KIND_SHARED => Value::String(Text::Shared(&*self.at(plan.word).cast::<Bytes>())),
+                KIND_HASH => Value::Hash(&*self.at(plan.word).cast::<Hash>()),
                 kind => {
                     let text = self.at(plan.key + key_len);
                     let text = std::slice::from_raw_parts(text, header.text_len as usize);
@@ -185,7 +205,7 @@ impl Entry {
         self.header().access
     }
 
-    /// Bytes allocated, without what a shared value holds.
+    /// Bytes allocated, without what a shared value or a collection holds.
     pub(super) fn size(&self) -> usize {
         self.plan().0.size
     }
@@ -283,6 +303,39 @@ impl Entry {
         Some(unsafe { &mut *self.at_mut(plan.word).cast::<Bytes>() })
     }
 
+    /// The collection, if it is of this type.
+    #[inline]
+    pub(super) fn collection_mut<T: InEntry>(&mut self) -> Option<&mut T> {
+        if self.header().tag & KIND != T::KIND {
+            return None;
+        }
+        let (plan, _) = self.plan();
+        // SAFETY: the kind says that a `T` stands there; `&mut self` is the only way to it.
+        Some(unsafe { &mut *self.at_mut(plan.word).cast::<T>() })
+    }
+
+    /// The same value with another expiry.
+    pub(super) fn relaid(&mut self, expiry: Option<u64>) -> Self {
+        let collection = self.take_collection();
+        let value = collection.map_or_else(|| New::from(self.value()), New::Collection);
+        Self::new(self.key(), value, expiry)
+    }
+
+    /// The same value under another key.
+    pub(super) fn renamed(mut self, key: &[u8]) -> Self {
+        let collection = self.take_collection();
+        let value = collection.map_or_else(|| New::from(self.value()), New::Collection);
+        Self::new(key, value, self.expiry())
+    }
+
+    /// Moves the collection out; an empty one stays.
+    fn take_collection(&mut self) -> Option<AnyCollection> {
+        match self.header().tag & KIND {
+            KIND_HASH => self.collection_mut().map(std::mem::take).map(AnyCollection::Hash),
+            _ => None,
+        }
+    }
+
     /// Writes the expiry of an entry that has room for one.
     fn put_expiry(&mut self, expiry: Option<u64>) {
         if let Some(at) = expiry {
@@ -328,11 +381,13 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let (plan, _) = self.plan();
-        // SAFETY: nothing refers to the entry any more; the layout is the one it was made with,
-        // since overwriting keeps the size.
+        // SAFETY: nothing refers to the entry any more; the kind says what stands in the word; the
+        // layout is the one it was made with, since overwriting keeps the size.
         unsafe {
-            if self.header().tag & KIND == KIND_SHARED {
-                self.at_mut(plan.word).cast::<Bytes>().drop_in_place();
+            match self.header().tag & KIND {
+                KIND_SHARED => self.at_mut(plan.word).cast::<Bytes>().drop_in_place(),
+                KIND_HASH => self.at_mut(plan.word).cast::<Hash>().drop_in_place(),
+                _ => {}
             }
             dealloc(self.0.as_ptr().cast(), plan.layout());
         }
@@ -341,11 +396,14 @@ impl Drop for Entry {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Limits;
     use super::*;
 
     fn text(entry: &Entry) -> Vec<u8> {
-        let Value::String(text) = entry.value();
-        text.to_vec()
+        match entry.value() {
+            Value::String(text) => text.to_vec(),
+            other => panic!("{other:?} is no text"),
+        }
     }
 
     #[test]
@@ -417,5 +475,26 @@ mod tests {
         assert!(!other.is_unique());
         drop(entry);
         assert!(other.is_unique());
+    }
+
+    #[test]
+    fn a_collection_moves_to_another_entry_and_is_not_copied() {
+        let place = |entry: &Entry| match entry.value() {
+            Value::Hash(hash) => match hash.get(b"field") {
+                Some(Text::Plain(value)) => value.as_ptr(),
+                other => panic!("{other:?} is no text"),
+            },
+            other => panic!("{other:?} is no hash"),
+        };
+        for limit in [0, 64] {
+            let mut hash = Hash::default();
+            hash.set(b"field", b"value", Limits { entries: limit, value: 64 });
+            let mut entry = Entry::new(b"key", New::Collection(AnyCollection::Hash(hash)), None);
+            let before = place(&entry);
+            let moved = entry.relaid(Some(7)).renamed(&[b'k'; 300]);
+            drop(entry);
+            assert_eq!((moved.key(), moved.expiry()), (&[b'k'; 300][..], Some(7)));
+            assert_eq!(place(&moved), before);
+        }
     }
 }

@@ -2,12 +2,14 @@
 
 use ahash::RandomState;
 
+use super::collection::{Collection, WrongType};
 use super::entry::Entry;
 use super::expiry::Sweep;
+use super::free;
 use super::gate::{Place, SEGMENTS, Side};
 use super::segment::Segment;
 use super::slot::{Change, Slot};
-use super::value::Value;
+use super::value::{New, Owned, Value};
 use crate::clock::Now;
 
 /// A reactor's handle on the store.
@@ -131,6 +133,17 @@ impl Keyspace {
         Some(entry.value())
     }
 
+    /// As [`Keyspace::read`], of a key that holds a collection of one type.
+    #[inline]
+    pub fn read_as<T: Collection>(
+        &mut self,
+        db: usize,
+        key: &[u8],
+    ) -> Result<Option<&T>, WrongType> {
+        let Some(value) = self.read(db, key) else { return Ok(None) };
+        T::of(value).map(Some).ok_or(WrongType)
+    }
+
     /// As [`Keyspace::read`], but what only asks about a key is no access to it.
     #[inline]
     pub fn inspect(&mut self, db: usize, key: &[u8]) -> Option<Peek<'_>> {
@@ -217,9 +230,7 @@ impl Keyspace {
         let segments = self.side.take_all(db);
         self.tally.changes += removed as u64;
         if in_background && removed > 0 {
-            let free = std::thread::Builder::new().name("free".into());
-            // Without a thread the memory is freed here: slower, not wrong.
-            let _ = free.spawn(move || drop(segments));
+            free::later(segments);
         }
         removed
     }
@@ -317,19 +328,21 @@ impl<'a> Peek<'a> {
         self.entry.expiry()
     }
 
+    /// A copy of the value, with its expiry.
+    pub fn to_owned(&self) -> Owned {
+        let value = New::from(self.value());
+        Owned(Entry::new(self.entry.key(), value, self.entry.expiry()))
+    }
+
     /// Seconds since the last access.
     pub fn idle_s(&self) -> u32 {
         self.now_s.saturating_sub(self.entry.last_access())
     }
 
-    /// Bytes of memory that this key takes: entry, large value, and its share of the table.
+    /// Bytes of memory that this key takes: entry, what the value holds, and its share of the table.
     pub fn memory(&self) -> usize {
-        let shared = match self.value() {
-            Value::String(super::Text::Shared(bytes)) => bytes.len(),
-            Value::String(_) => 0,
-        };
         let table = self.segment.table_memory() / self.segment.len().max(1);
-        self.entry.size() + shared + table
+        self.entry.size() + self.value().heap_size() + table
     }
 }
 
@@ -338,7 +351,7 @@ impl<'a> Peek<'a> {
 pub struct Memory {
     /// The hash tables.
     pub tables: usize,
-    /// The keys with their values, without large shared ones.
+    /// The keys with their values, without large shared ones and collections' elements.
     pub entries: usize,
 }
 

@@ -5,8 +5,10 @@
 //! may touch. The store knows no protocol and no clock: time is told with [`Keyspace::set_now`].
 
 mod buckets;
+mod collection;
 mod entry;
 mod expiry;
+mod free;
 mod gate;
 mod keyspace;
 mod prefetch;
@@ -15,7 +17,8 @@ mod segment;
 mod slot;
 mod value;
 
+pub use collection::{AnyCollection, Collection, Hash, Limits, WrongType};
 pub use keyspace::{Ahead, Keyspace, Memory, Peek, Tally};
 pub use scan::Cursor;
-pub use slot::{Change, Expiry, Slot};
+pub use slot::{Change, Edit, Expiry, Slot};
 pub use value::{New, Owned, SHARED_FROM, Text, Value};

@@ -5,7 +5,7 @@ use bytes::BytesMut;
 
 use super::buckets::Buckets;
 use super::entry::Entry;
-use super::value::{New, Owned, Value};
+use super::value::{New, Value};
 
 /// A table of more positions than these gives memory back when it has become sparse,
 const ROOMY: usize = 64;
@@ -16,7 +16,7 @@ const SPARSE: usize = 16;
 #[derive(Default)]
 pub(super) struct Segment {
     table: Buckets<Entry>,
-    /// Allocated by the entries, without what shared values hold.
+    /// Allocated by the entries, without what shared values and collections hold.
     bytes: usize,
     /// How many entries have an expiry.
     expiring: u32,
@@ -66,10 +66,14 @@ impl Segment {
         value: New<'_>,
         expiry: Option<u64>,
     ) -> usize {
+        self.add(hasher, hash, Entry::new(key, value, expiry))
+    }
+
+    /// Inserts an entry whose key is not there; returns its position.
+    pub(super) fn add(&mut self, hasher: &RandomState, hash: u64, entry: Entry) -> usize {
         if self.table.is_full() {
             self.rehashes = self.rehashes.wrapping_add(1);
         }
-        let entry = Entry::new(key, value, expiry);
         self.count_in(&entry);
         self.table.insert(hash, entry, |entry| hasher.hash_one(entry.key()), Entry::fetch_ahead)
     }
@@ -106,11 +110,11 @@ impl Segment {
             *shared = text.freeze();
             return;
         }
-        let Value::String(text) = entry.value();
+        let Value::String(text) = entry.value() else { return };
         let mut text = text.to_vec();
         text.resize(len.max(text.len()), 0);
         change(&mut text);
-        let fresh = Entry::new(entry.key(), Owned::raw(text).as_new(), entry.expiry());
+        let fresh = Entry::new(entry.key(), New::raw_from(&mut text), entry.expiry());
         self.exchange(position, fresh);
     }
 
@@ -121,11 +125,13 @@ impl Segment {
             self.soonest = self.soonest.min(expiry.unwrap_or(u64::MAX));
             return;
         }
-        let fresh = Entry::new(entry.key(), New::from(entry.value()), expiry);
+        // What the old entry holds may move to the new one, but it keeps its size and expiry.
+        let fresh = entry.relaid(expiry);
         self.exchange(position, fresh);
     }
 
-    fn exchange(&mut self, position: usize, fresh: Entry) {
+    /// Puts another entry of the same key in the place of the one at `position`.
+    pub(super) fn exchange(&mut self, position: usize, fresh: Entry) {
         self.count_in(&fresh);
         let Some(entry) = self.table.get_mut(position) else { return };
         let old = std::mem::replace(entry, fresh);
@@ -133,10 +139,10 @@ impl Segment {
     }
 
     /// Takes the entry at `position` out, given its hash.
-    pub(super) fn remove(&mut self, position: usize, hash: u64) -> Option<(Owned, Option<u64>)> {
+    pub(super) fn remove(&mut self, position: usize, hash: u64) -> Option<Entry> {
         let entry = self.table.remove(position, hash)?;
         self.count_out(&entry);
-        Some((Owned::from(entry.value()), entry.expiry()))
+        Some(entry)
     }
 
     /// Drops the entry at `position`, given its hash. The others stay where they are.
@@ -201,7 +207,7 @@ impl Segment {
         self.table.memory()
     }
 
-    /// Bytes of memory of the entries, without what shared values hold.
+    /// Bytes of memory of the entries, without what shared values and collections hold.
     pub(super) fn entry_memory(&self) -> usize {
         self.bytes
     }

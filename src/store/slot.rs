@@ -2,6 +2,8 @@
 
 use ahash::RandomState;
 
+use super::collection::{Collection, WrongType};
+use super::entry::Entry;
 use super::gate::Counts;
 use super::segment::Segment;
 use super::value::{New, Owned, Value};
@@ -26,6 +28,29 @@ pub enum Expiry {
     Clear,
     /// Milliseconds since the Unix epoch.
     At(u64),
+}
+
+/// What a change of a collection has brought, and whether there was one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edit<R> {
+    outcome: R,
+    changed: bool,
+}
+
+impl<R> Edit<R> {
+    /// The collection is not what it was.
+    pub fn done(outcome: R) -> Self {
+        Self { outcome, changed: true }
+    }
+
+    /// All is as it was before.
+    pub fn none(outcome: R) -> Self {
+        Self { outcome, changed: false }
+    }
+
+    pub fn done_if(changed: bool, outcome: R) -> Self {
+        Self { outcome, changed }
+    }
 }
 
 /// The place of one key, taken or empty.
@@ -85,10 +110,58 @@ impl Slot<'_> {
             None => {
                 let mut text = vec![0; len];
                 change(&mut text);
-                self.set(Owned::raw(text).as_new(), Expiry::Clear);
+                self.set(New::raw_from(&mut text), Expiry::Clear);
             }
         }
         self.change = Some(Change::Set);
+    }
+
+    /// Lets `edit` change the collection at a key that is there; without a key, nothing happens and
+    /// None is returned. If the collection becomes empty, the key is removed.
+    #[inline]
+    pub fn alter<T: Collection, R>(
+        &mut self,
+        edit: impl FnOnce(&mut T) -> Edit<R>,
+    ) -> Result<Option<R>, WrongType> {
+        match self.position {
+            Some(position) => self.alter_at(position, edit).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// As [`Slot::alter`], but without a key `edit` sees a collection that is new and empty. If it
+    /// stays empty, there will be no key.
+    #[inline]
+    pub fn alter_or_new<T: Collection, R>(
+        &mut self,
+        edit: impl FnOnce(&mut T) -> Edit<R>,
+    ) -> Result<R, WrongType> {
+        if let Some(position) = self.position {
+            return self.alter_at(position, edit);
+        }
+        let mut fresh = T::default();
+        let Edit { outcome, .. } = edit(&mut fresh);
+        if !fresh.is_empty() {
+            self.set(New::Collection(fresh.into_any()), Expiry::Clear);
+        }
+        Ok(outcome)
+    }
+
+    #[inline]
+    fn alter_at<T: Collection, R>(
+        &mut self,
+        position: usize,
+        edit: impl FnOnce(&mut T) -> Edit<R>,
+    ) -> Result<R, WrongType> {
+        let entry = self.segment.at_mut(position);
+        let collection = entry.and_then(Entry::collection_mut::<T>).ok_or(WrongType)?;
+        let Edit { outcome, changed } = edit(collection);
+        if changed && collection.is_empty() {
+            self.remove();
+        } else if changed {
+            self.change = Some(Change::Set);
+        }
+        Ok(outcome)
     }
 
     /// Sets or clears the expiry of a key that is there; of one that is not, nothing.
@@ -113,13 +186,28 @@ impl Slot<'_> {
     }
 
     /// Removes the key and hands over its value and expiry.
-    pub fn take(&mut self) -> Option<(Owned, Option<u64>)> {
-        let (value, expiry) = self.segment.remove(self.position.take()?, self.hash)?;
+    pub fn take(&mut self) -> Option<Owned> {
+        let entry = self.segment.remove(self.position.take()?, self.hash)?;
         self.segment.shrink_if_sparse(self.hasher);
         self.counts.keys.subtract(1);
-        self.count_expiry(expiry.is_some(), false);
+        self.count_expiry(entry.expiry().is_some(), false);
         self.change = Some(Change::Removed);
-        Some((value, expiry))
+        Some(Owned(entry))
+    }
+
+    /// Gives the key a value that was taken elsewhere, with its expiry.
+    pub fn put(&mut self, value: Owned) {
+        let old_expiry = self.expiry();
+        let entry = value.0.renamed(self.key);
+        self.count_expiry(old_expiry.is_some(), entry.expiry().is_some());
+        match self.position {
+            Some(position) => self.segment.exchange(position, entry),
+            None => {
+                self.position = Some(self.segment.add(self.hasher, self.hash, entry));
+                self.counts.keys.add(1);
+            }
+        }
+        self.change = Some(Change::Set);
     }
 
     #[inline]

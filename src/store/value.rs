@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::collection::{AnyCollection, Collection, Hash};
+use super::entry::Entry;
 use crate::number::parse_i64;
 
 /// Texts of this length and above are reference-counted: replies send them without a copy.
@@ -14,13 +16,15 @@ const EMBSTR_MAX: usize = 44;
 #[derive(Clone, Copy, Debug)]
 pub enum Value<'a> {
     String(Text<'a>),
+    Hash(&'a Hash),
 }
 
-impl<'a> Value<'a> {
+impl Value<'_> {
     /// The name that TYPE answers.
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::String(_) => "string",
+            Self::Hash(_) => "hash",
         }
     }
 
@@ -30,6 +34,16 @@ impl<'a> Value<'a> {
             Self::String(Text::Integer(_)) => "int",
             Self::String(Text::Plain(text)) if text.len() <= EMBSTR_MAX => "embstr",
             Self::String(_) => "raw",
+            Self::Hash(hash) => hash.encoding(),
+        }
+    }
+
+    /// Bytes that the value has allocated outside of its entry.
+    pub fn heap_size(&self) -> usize {
+        match self {
+            Self::String(Text::Shared(bytes)) => bytes.len(),
+            Self::String(_) => 0,
+            Self::Hash(hash) => hash.heap_size(),
         }
     }
 }
@@ -91,6 +105,7 @@ pub enum New<'a> {
     /// As `Text`, but the outcome of a change in place.
     Raw(&'a [u8]),
     Shared(Bytes),
+    Collection(AnyCollection),
 }
 
 impl<'a> New<'a> {
@@ -117,6 +132,14 @@ impl<'a> New<'a> {
         if text.len() < SHARED_FROM { Self::Raw(text) } else { Self::shared(text) }
     }
 
+    /// As [`New::raw`], for text that is not needed any more: a long one is not copied.
+    pub(super) fn raw_from(text: &'a mut Vec<u8>) -> Self {
+        match text.len() < SHARED_FROM {
+            true => Self::Raw(text),
+            false => Self::Shared(std::mem::take(text).into()),
+        }
+    }
+
     fn shared(text: &[u8]) -> Self {
         Self::Shared(Bytes::copy_from_slice(text))
     }
@@ -129,45 +152,14 @@ impl<'a> From<Value<'a>> for New<'a> {
             Value::String(Text::Plain(text)) => Self::Text(text),
             Value::String(Text::Raw(text)) => Self::Raw(text),
             Value::String(Text::Shared(bytes)) => Self::Shared(bytes.clone()),
+            Value::Hash(hash) => Self::Collection(hash.clone().into_any()),
         }
     }
 }
 
-/// A value taken out of the store, to be put back under another key or in another database.
-#[derive(Clone, Debug)]
-pub enum Owned {
-    Integer(i64),
-    Text(Box<[u8]>),
-    Raw(Box<[u8]>),
-    Shared(Bytes),
-}
-
-impl Owned {
-    /// A text that was put together in place; see [`New::Raw`].
-    pub fn raw(text: Vec<u8>) -> Self {
-        if text.len() < SHARED_FROM { Self::Raw(text.into()) } else { Self::Shared(text.into()) }
-    }
-
-    pub fn as_new(&self) -> New<'_> {
-        match self {
-            Self::Integer(n) => New::Integer(*n),
-            Self::Text(text) => New::Text(text),
-            Self::Raw(text) => New::Raw(text),
-            Self::Shared(bytes) => New::Shared(bytes.clone()),
-        }
-    }
-}
-
-impl From<Value<'_>> for Owned {
-    fn from(value: Value<'_>) -> Self {
-        match value {
-            Value::String(Text::Integer(n)) => Self::Integer(n),
-            Value::String(Text::Plain(text)) => Self::Text(text.into()),
-            Value::String(Text::Raw(text)) => Self::Raw(text.into()),
-            Value::String(Text::Shared(bytes)) => Self::Shared(bytes.clone()),
-        }
-    }
-}
+/// A value with its expiry, taken out of the store to be put back under another key or in another
+/// database: see [`super::Slot::take`] and [`super::Slot::put`].
+pub struct Owned(pub(super) Entry);
 
 #[cfg(test)]
 mod tests {
@@ -179,6 +171,7 @@ mod tests {
             New::Integer(_) => "int",
             New::Text(_) | New::Raw(_) => "text",
             New::Shared(_) => "shared",
+            New::Collection(_) => "collection",
         };
         for text in ["0", "-1", "9223372036854775807", "-9223372036854775808"] {
             assert_eq!(encoding(text.as_bytes()), "int", "{text}");

@@ -138,6 +138,15 @@ impl Random {
         }
     }
 
+    /// A field or member of a collection: from few, so that commands meet, or from many.
+    pub fn member(&mut self) -> Vec<u8> {
+        match self.below(8) {
+            0..4 => self.one_of(&["a", "b", "c", "1", "2", "-5", "100000", ""]).into(),
+            4..7 => self.0.u32(..1000).to_string().into(),
+            _ => self.value(),
+        }
+    }
+
     /// Mostly readable bytes, sometimes any.
     fn bytes(&mut self, length: usize) -> Vec<u8> {
         match self.chance(70) {

@@ -6,6 +6,7 @@
 mod connection;
 mod draw;
 mod generic;
+mod hashes;
 mod server;
 mod strings;
 
@@ -23,6 +24,7 @@ pub type Generator = fn(&mut Random) -> Step;
 const GROUPS: &[(usize, &[Generator])] = &[
     (10, strings::COMMANDS),
     (8, generic::COMMANDS),
+    (6, hashes::COMMANDS),
     (1, connection::COMMANDS),
     (1, server::COMMANDS),
 ];

@@ -75,7 +75,7 @@ fn add(call: &mut Call<'_>, increment: i64) -> Result<(), Error> {
         };
         let sum = number.checked_add(increment).ok_or(Error::Overflow)?;
         slot.set(New::Integer(sum), Expiry::Keep);
-        Ok(sum)
+        Ok::<_, Error>(sum)
     })?;
     call.reply.integer(sum);
     Ok(())
@@ -104,7 +104,7 @@ fn incrbyfloat(call: &mut Call<'_>) -> Result<(), Error> {
         let increment = parse(&call.args[2])?;
         let sum = number.checked_add(increment).ok_or(Error::NotFinite)?.to_string();
         slot.set(New::text(sum.as_bytes()), Expiry::Keep);
-        Ok(sum)
+        Ok::<_, Error>(sum)
     })?;
     call.reply.bulk(sum.as_bytes());
     Ok(())

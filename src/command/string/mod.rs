@@ -54,6 +54,7 @@ const WRITE_FAST: Flags = WRITE.and(Flags::FAST);
 pub(super) fn string(value: Option<Value<'_>>) -> Result<Option<Text<'_>>, Error> {
     match value {
         Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Error::WrongType),
         None => Ok(None),
     }
 }
@@ -70,7 +71,7 @@ fn reply_value(call: &mut Call<'_>) -> Result<bool, Error> {
 }
 
 #[inline]
-fn reply_text(reply: &mut Reply<'_>, text: Text<'_>) {
+pub(super) fn reply_text(reply: &mut Reply<'_>, text: Text<'_>) {
     match text {
         Text::Integer(number) => reply.bulk_integer(number),
         Text::Plain(text) | Text::Raw(text) => reply.bulk(text),

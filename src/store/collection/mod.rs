@@ -1,0 +1,60 @@
+//! Values that have elements.
+//!
+//! A collection stands inside its entry, in [`SIZE`] bytes: small ones are [`packed`] in one more
+//! allocation, large ones have a real structure behind a pointer. A new type is a file here that
+//! implements [`Collection`], a variant of [`AnyCollection`] and [`Value`], and a kind in `entry.rs`;
+//! the compiler names the places that are then left.
+
+mod element;
+mod hash;
+mod packed;
+mod table;
+
+pub use hash::Hash;
+
+use super::entry::InEntry;
+use super::value::Value;
+
+/// Bytes that an entry keeps for a collection, whatever its type.
+pub(super) const SIZE: usize = 16;
+
+/// One type of collection.
+pub trait Collection: InEntry + Clone + Default + Send + 'static {
+    /// The collection that a value is, if it is of this type.
+    fn of(value: Value<'_>) -> Option<&Self>;
+
+    fn into_any(self) -> AnyCollection;
+
+    /// How many elements there are; of a hash, fields.
+    fn len(&self) -> usize;
+
+    /// A key whose collection has become empty is removed.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The name that OBJECT ENCODING answers.
+    fn encoding(&self) -> &'static str;
+
+    /// Bytes allocated, those inside the entry not included; told without looking at each element.
+    fn heap_size(&self) -> usize;
+}
+
+/// A collection on its way into the store.
+#[derive(Clone, Debug)]
+pub enum AnyCollection {
+    Hash(Hash),
+}
+
+/// How large a collection may become before its packed form is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Elements; of a hash, fields.
+    pub entries: usize,
+    /// Bytes of an element.
+    pub value: usize,
+}
+
+/// The key holds a value of another type than the one that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongType;

@@ -1,0 +1,225 @@
+//! Few elements in one allocation: the form of small collections.
+//!
+//! ```text
+//! count   4 bytes   how many elements there are
+//! each              as `element` writes it
+//! ```
+//!
+//! An empty one allocates nothing, and no other has room to spare: the allocator rounds up anyway.
+//! Elements are named by their offset, which holds until something before them changes.
+
+use std::ops::Range;
+
+use super::element::{Element, read, size_at};
+use crate::store::Text;
+
+const COUNT: usize = size_of::<u32>();
+
+/// A sequence of texts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Packed(Box<[u8]>);
+
+impl Packed {
+    /// How many elements there are.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.0.first_chunk().map_or(0, |count| u32::from_le_bytes(*count) as usize)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Bytes allocated.
+    pub(super) fn heap_size(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Where the next element would be appended.
+    pub(super) fn end(&self) -> usize {
+        self.0.len().max(COUNT)
+    }
+
+    /// The element at an offset.
+    #[inline]
+    pub(super) fn at(&self, offset: usize) -> Text<'_> {
+        read(&self.0[offset..])
+    }
+
+    /// The offset behind the element at an offset.
+    #[inline]
+    pub(super) fn after(&self, offset: usize) -> usize {
+        offset + size_at(&self.0[offset..])
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Text<'_>> + Clone {
+        let mut rest = self.0.get(COUNT..).unwrap_or_default();
+        let next = move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let (element, behind) = rest.split_at(size_at(rest));
+            rest = behind;
+            Some(read(element))
+        };
+        std::iter::repeat_with(next).map_while(|element| element)
+    }
+
+    /// The offset of an element that is looked for among the first of each `step` elements.
+    #[inline]
+    pub(super) fn find(&self, element: &Element<'_>, step: usize) -> Option<usize> {
+        let mut offset = COUNT;
+        while offset < self.0.len() {
+            if element.is_at(&self.0[offset..]) {
+                return Some(offset);
+            }
+            for _ in 0..step {
+                offset = self.after(offset);
+            }
+        }
+        None
+    }
+
+    /// The offset of the element number `index`, or the end.
+    pub(super) fn nth(&self, index: usize) -> usize {
+        (0..index.min(self.len())).fold(COUNT, |offset, _| self.after(offset))
+    }
+
+    /// Puts elements in before the offset.
+    pub(super) fn insert(&mut self, offset: usize, elements: &[Element<'_>]) {
+        self.splice(offset..offset, 0, elements);
+    }
+
+    /// Appends elements.
+    pub(super) fn push(&mut self, elements: &[Element<'_>]) {
+        self.insert(self.end(), elements);
+    }
+
+    /// Takes `count` elements out, from the offset on.
+    pub(super) fn remove(&mut self, offset: usize, count: usize) {
+        let end = (0..count).fold(offset, |offset, _| self.after(offset));
+        self.splice(offset..end, count, &[]);
+    }
+
+    /// Puts another element in the place of the one at the offset.
+    pub(super) fn replace(&mut self, offset: usize, element: &Element<'_>) {
+        self.splice(offset..self.after(offset), 1, std::slice::from_ref(element));
+    }
+
+    /// Puts elements in the place of the `removed` ones that take these bytes.
+    fn splice(&mut self, old: Range<usize>, removed: usize, elements: &[Element<'_>]) {
+        let count = self.len() - removed + elements.len();
+        if count == 0 {
+            *self = Self::default();
+            return;
+        }
+        let size: usize = elements.iter().map(Element::size).sum();
+        self.resize(old.start, old.len(), size);
+        self.0[..COUNT].copy_from_slice(&(count as u32).to_le_bytes());
+        let mut at = old.start;
+        for element in elements {
+            element.write(&mut self.0[at..]);
+            at += element.size();
+        }
+    }
+
+    /// Makes the `old` bytes at an offset `new` ones, moving what follows.
+    fn resize(&mut self, offset: usize, old: usize, new: usize) {
+        if old == new {
+            return;
+        }
+        let mut bytes = Vec::from(std::mem::take(&mut self.0));
+        let len = bytes.len().max(COUNT);
+        if new > old {
+            bytes.reserve_exact(len + new - old - bytes.len());
+            bytes.resize(len + new - old, 0);
+        }
+        bytes.copy_within(offset + old..len, offset + new);
+        bytes.truncate(len + new - old);
+        self.0 = bytes.into_boxed_slice();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn texts(packed: &Packed) -> Vec<Vec<u8>> {
+        packed.iter().map(|text| text.to_vec()).collect()
+    }
+
+    fn packed(texts: &[&str]) -> Packed {
+        let mut packed = Packed::default();
+        texts.iter().for_each(|text| packed.push(&[Element::new(text.as_bytes())]));
+        packed
+    }
+
+    #[test]
+    fn nothing_is_allocated_beyond_what_is_there() {
+        let mut packed = packed(&["field", "value", "100"]);
+        assert_eq!(packed.heap_size(), 4 + 6 + 6 + 2);
+        packed.remove(packed.nth(0), 3);
+        assert_eq!((packed.heap_size(), packed.len()), (0, 0));
+        assert_eq!(packed.iter().count(), 0);
+    }
+
+    #[test]
+    fn what_is_looked_for_may_be_every_second_element() {
+        let packed = packed(&["a", "b", "b", "7", "7", "a"]);
+        let find = |text: &str, step| packed.find(&Element::new(text.as_bytes()), step);
+        assert_eq!(find("b", 1), Some(packed.nth(1)));
+        assert_eq!(find("b", 2), Some(packed.nth(2)));
+        assert_eq!(find("7", 2), Some(packed.nth(4)));
+        assert_eq!(find("c", 1), None);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(usize, Vec<String>),
+        Remove(usize, usize),
+        Replace(usize, String),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let text = || "([0-9]{1,12}|[a-z]{0,5}|x{240,260})";
+        prop_oneof![
+            (any::<usize>(), prop::collection::vec(text(), 1..4))
+                .prop_map(|(at, texts)| Step::Insert(at, texts)),
+            (any::<usize>(), 0usize..4).prop_map(|(at, count)| Step::Remove(at, count)),
+            (any::<usize>(), text()).prop_map(|(at, text)| Step::Replace(at, text)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_behaves_as_a_vector_of_texts(steps in prop::collection::vec(step(), 0..40)) {
+            let (mut packed, mut model) = (Packed::default(), Vec::<Vec<u8>>::new());
+            for step in steps {
+                match step {
+                    Step::Insert(at, texts) => {
+                        let at = at % (model.len() + 1);
+                        let elements: Vec<Element<'_>> =
+                            texts.iter().map(|text| Element::new(text.as_bytes())).collect();
+                        packed.insert(packed.nth(at), &elements);
+                        model.splice(at..at, texts.into_iter().map(String::into_bytes));
+                    }
+                    Step::Remove(at, count) => {
+                        let at = at % (model.len() + 1);
+                        let count = count.min(model.len() - at);
+                        packed.remove(packed.nth(at), count);
+                        model.drain(at..at + count);
+                    }
+                    Step::Replace(at, text) if !model.is_empty() => {
+                        let at = at % model.len();
+                        packed.replace(packed.nth(at), &Element::new(text.as_bytes()));
+                        model[at] = text.into_bytes();
+                    }
+                    Step::Replace(..) => {}
+                }
+                prop_assert_eq!(packed.len(), model.len());
+                prop_assert_eq!(&texts(&packed), &model);
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Frees what is large on a thread of its own: a reactor hands it over and goes on at once.
+//!
+//! What has more than [`MANY`] parts hands its insides to [`later`] when it is dropped, so it does
+//! not matter who drops it and why: DEL, a new value, expiry or FLUSHALL.
+
+use std::sync::LazyLock;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+
+/// Fewer allocations than these are freed faster than another thread is told of them.
+pub(super) const MANY: usize = 4096;
+
+type Garbage = Box<dyn Send>;
+
+/// Drops `garbage` soon, on another thread.
+pub(super) fn later(garbage: impl Send + 'static) {
+    /// None if the system gives no thread.
+    static QUEUE: LazyLock<Option<Sender<Garbage>>> = LazyLock::new(start);
+    // Without a thread it is dropped here: slower, not wrong.
+    if let Some(queue) = &*QUEUE {
+        let _ = queue.send(Box::new(garbage));
+    }
+}
+
+fn start() -> Option<Sender<Garbage>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::Builder::new().name("free".into()).spawn(move || run(&receiver)).ok()?;
+    Some(sender)
+}
+
+fn run(queue: &Receiver<Garbage>) {
+    leave_the_core();
+    queue.iter().for_each(drop);
+}
+
+/// The reactor that came first may be pinned to a core, and this thread must not share it when
+/// another one is free.
+fn leave_the_core() {
+    let mut all = CpuSet::new();
+    for core in 0..CpuSet::count() {
+        // Those that do not exist do no harm: the kernel leaves them out.
+        let _ = all.set(core);
+    }
+    let _ = sched_setaffinity(Pid::from_raw(0), &all);
+}

@@ -1,0 +1,45 @@
+//! What collections say of their memory, against the allocator, in a process that does nothing
+//! else. One test: a second one would be counted too.
+
+use std::fmt::Debug;
+
+use torc::memory::{self, Counted};
+use torc::store::{Collection, Hash, Limits};
+
+#[global_allocator]
+static ALLOCATOR: Counted<std::alloc::System> = Counted(std::alloc::System);
+
+const LIMITS: Limits = Limits { entries: 128, value: 64 };
+
+#[test]
+fn what_is_told_is_what_was_allocated() {
+    for len in [1, 10, 128, 129, 1000, 100_000] {
+        assert_told(len, || {
+            let mut hash = Hash::default();
+            for i in 0..len {
+                hash.set(format!("field{i}").as_bytes(), "v".repeat(i % 50).as_bytes(), LIMITS);
+                hash.set(format!("field{}", i / 2).as_bytes(), b"another", LIMITS);
+                if i % 3 == 1 {
+                    hash.remove(format!("field{}", i / 3).as_bytes());
+                }
+            }
+            hash
+        });
+    }
+}
+
+/// A collection must tell its memory to a tenth, and a copy of it as well.
+fn assert_told<T: Collection + Debug>(what: impl Debug, make: impl FnOnce() -> T) {
+    let before = memory::used();
+    let collection = make();
+    let grown = memory::used() - before;
+    let near = |told: usize, grown: usize| told.abs_diff(grown) * 10 <= grown;
+    let told = collection.heap_size();
+    assert!(near(told, grown), "{what:?}: {told} of {grown}");
+    let copy = collection.clone();
+    let grown = memory::used() - before - grown;
+    let told = copy.heap_size();
+    assert!(near(told, grown), "copy of {what:?}: {told} of {grown}");
+    // What is large is freed on another thread, which must not be counted with the next one.
+    std::mem::forget((collection, copy));
+}
