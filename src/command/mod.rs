@@ -3,6 +3,7 @@
 //! A [`Command`] stands directly above its handler. The table, COMMAND and COMMAND DOCS, arity
 //! checks, key look-up, ACL categories and the page of supported commands all read it.
 
+pub mod bitmap;
 pub mod command_docs;
 pub mod command_info;
 pub mod command_keys;
@@ -19,6 +20,7 @@ pub mod generic;
 #[cfg(test)]
 pub(crate) mod harness;
 mod help;
+pub mod hyperloglog;
 pub mod keys;
 pub mod lolwut;
 pub mod memory;
@@ -146,6 +148,8 @@ impl Flags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Group {
     String,
+    Bitmap,
+    HyperLogLog,
     Generic,
     Connection,
     Server,
@@ -155,6 +159,8 @@ impl Group {
     pub fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::Bitmap => "bitmap",
+            Self::HyperLogLog => "hyperloglog",
             Self::Generic => "generic",
             Self::Connection => "connection",
             Self::Server => "server",
@@ -165,6 +171,8 @@ impl Group {
     pub fn category(self) -> Option<&'static str> {
         match self {
             Self::String => Some("string"),
+            Self::Bitmap => Some("bitmap"),
+            Self::HyperLogLog => Some("hyperloglog"),
             Self::Generic => Some("keyspace"),
             Self::Connection => Some("connection"),
             Self::Server => None,

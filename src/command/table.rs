@@ -8,6 +8,8 @@ use super::{Command, Group};
 const GROUPS: &[&[&Command]] = &[
     super::connection::COMMANDS,
     super::string::COMMANDS,
+    super::bitmap::COMMANDS,
+    super::hyperloglog::COMMANDS,
     super::generic::COMMANDS,
     super::expire::COMMANDS,
     super::rename::COMMANDS,
