@@ -28,3 +28,25 @@ fn bit_offset(call: &Call<'_>, word: &[u8], step: usize) -> Result<usize, Error>
     let offset = steps.and_then(|steps| steps.checked_mul(step));
     offset.filter(|offset| ((offset / 8) as u64) < limit).ok_or(Error::BitOffset)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command::harness::Harness;
+
+    #[test]
+    fn warm_requests_allocate_nothing() {
+        let mut harness = Harness::new();
+        harness.run("SETBIT k 800 1");
+        harness.run("SETBIT long 800000 1");
+        for line in [
+            "SETBIT k 7 1",
+            "SETBIT long 7 1",
+            "GETBIT k 7",
+            "GETBIT long 7",
+            "BITCOUNT long 1 -1",
+            "BITPOS long 0 5 700000 BIT",
+        ] {
+            assert_eq!(harness.allocations_of(line, 10), 0, "{line}");
+        }
+    }
+}

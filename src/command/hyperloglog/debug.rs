@@ -146,3 +146,37 @@ fn tolerance(elements: u64) -> u64 {
 fn failure(what: String) -> Error {
     Error::Other(format!("TESTFAILED {what}").into_bytes().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command::harness::Harness;
+
+    /// The replies of redis-server 7.0.15.
+    #[test]
+    fn debug_shows_runs_and_registers() {
+        let mut harness = Harness::new();
+        harness.run("PFADD k a b c");
+        let runs = "$44\r\nZ:8436 v:1,1 Z:4274 v:2,1 Z:3068 v:1,1 Z:603\r\n";
+        assert_eq!(harness.run("PFDEBUG decode k"), runs);
+        assert_eq!(harness.run("PFDEBUG ENCODING k"), "+sparse\r\n");
+        let registers = harness.run("PFDEBUG GETREG k");
+        let values: Vec<&str> = registers.split("\r\n").collect();
+        assert_eq!(values[0], "*16384");
+        let raised = values.iter().skip(1).enumerate().filter(|(_, value)| **value > ":0");
+        let raised: Vec<_> = raised.map(|(index, value)| (index, *value)).collect();
+        assert_eq!(raised, [(8_436, ":1"), (12_711, ":2"), (15_780, ":1")]);
+        assert_eq!(harness.run("PFDEBUG ENCODING k"), "+dense\r\n", "GETREG made it so");
+        assert_eq!(harness.run("PFDEBUG DECODE k"), "-ERR HLL encoding is not sparse\r\n");
+        harness.run("PFADD new");
+        assert_eq!(harness.run("PFDEBUG TODENSE new"), ":1\r\n");
+        assert_eq!(harness.run("PFDEBUG TODENSE new"), ":0\r\n");
+        let unknown = "-ERR Unknown PFDEBUG subcommand 'x'\r\n";
+        assert_eq!(harness.run("PFDEBUG x k"), unknown);
+        assert_eq!(harness.run("PFDEBUG x missing"), "-ERR The specified key does not exist\r\n");
+    }
+
+    #[test]
+    fn the_self_test_passes() {
+        assert_eq!(Harness::new().run("PFSELFTEST"), "+OK\r\n");
+    }
+}

@@ -166,3 +166,144 @@ fn union(call: &mut Call<'_>) -> Result<(Union, Form), Error> {
     }
     Ok((union, form))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command::harness::Harness;
+    use crate::store::Value;
+
+    const EMPTY: &[u8] = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff";
+
+    fn bytes(harness: &mut Harness, key: &str) -> Vec<u8> {
+        harness.look(key, |found| {
+            let Value::String(text) = found.value();
+            text.to_vec()
+        })
+    }
+
+    /// Adds numbers; each batch is one request.
+    fn add(harness: &mut Harness, key: &str, numbers: std::ops::Range<u32>) {
+        let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+        for batch in numbers.chunks(1_000) {
+            harness.run(&format!("PFADD {key} {}", batch.join(" ")));
+        }
+    }
+
+    fn limit_sparse(harness: &mut Harness, limit: &str) {
+        let set = [(&b"hll-sparse-max-bytes"[..], limit.as_bytes())];
+        harness.worker.instance.config.set_many(set).expect("a number of bytes");
+    }
+
+    /// What redis-server 7.0.15 keeps after the same commands.
+    #[test]
+    fn the_string_is_that_of_redis() {
+        for mut harness in Harness::each_way() {
+            assert_eq!(harness.run("PFADD k"), ":1\r\n");
+            assert_eq!(bytes(&mut harness, "k"), EMPTY);
+            assert_eq!(harness.run("PFADD k"), ":0\r\n");
+            assert_eq!(harness.run("PFADD k a b c"), ":1\r\n");
+            let stale = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80`\xf3\x80P\xb1\x84K\xfb\x80BZ";
+            assert_eq!(bytes(&mut harness, "k"), stale);
+            assert_eq!(harness.run("PFCOUNT k"), ":3\r\n");
+            let counted = b"HYLL\x01\0\0\0\x03\0\0\0\0\0\0\0`\xf3\x80P\xb1\x84K\xfb\x80BZ";
+            assert_eq!(bytes(&mut harness, "k"), counted);
+            assert_eq!(harness.run("PFADD k a"), ":0\r\n");
+            assert_eq!(bytes(&mut harness, "k"), counted, "the count is still known");
+            assert_eq!(harness.encoding("k"), "raw");
+        }
+    }
+
+    #[test]
+    fn a_sparse_one_becomes_dense_where_it_would_grow_too_long() {
+        let mut harness = Harness::new();
+        let (sparse, dense) = ("+sparse\r\n", "+dense\r\n");
+        limit_sparse(&mut harness, "20");
+        harness.run("PFADD k a");
+        harness.run("EXPIRE k 100");
+        // The runs of one element take five bytes, those of another one three more.
+        assert_eq!(harness.run("PFDEBUG ENCODING k"), dense);
+        limit_sparse(&mut harness, "21");
+        harness.run("PFADD new a");
+        assert_eq!(harness.run("PFDEBUG ENCODING new"), sparse);
+        assert_eq!(harness.run("PFADD new b"), ":1\r\n");
+        assert_eq!(harness.run("PFDEBUG ENCODING new"), dense);
+        assert_eq!(harness.run("PFCOUNT new"), ":2\r\n");
+        assert_eq!(harness.run("PFADD k b c"), ":1\r\n");
+        assert_eq!(harness.run("PFADD k b c"), ":0\r\n");
+        assert_eq!(harness.run("PFCOUNT k"), ":3\r\n");
+        assert!(harness.expiry("k").is_some());
+        assert_eq!((harness.encoding("k"), bytes(&mut harness, "k").len()), ("raw", 12_304));
+    }
+
+    #[test]
+    fn both_forms_count_alike() {
+        let mut harness = Harness::new();
+        for (key, limit) in [("dense", "0"), ("usual", "3000"), ("sparse", "1gb")] {
+            limit_sparse(&mut harness, limit);
+            add(&mut harness, key, 0..10_000);
+        }
+        assert_eq!(harness.run("PFDEBUG ENCODING sparse"), "+sparse\r\n");
+        let count = harness.run("PFCOUNT dense");
+        assert_eq!(count, ":9987\r\n", "as redis-server 7.0.15 counts them");
+        for keys in ["usual", "sparse", "dense sparse usual", "missing usual"] {
+            assert_eq!(harness.run(&format!("PFCOUNT {keys}")), count, "{keys}");
+        }
+    }
+
+    #[test]
+    fn merged_ones_hold_what_all_had() {
+        for mut harness in Harness::each_way() {
+            add(&mut harness, "a", 0..1_000);
+            add(&mut harness, "b", 500..1_500);
+            let both = harness.run("PFCOUNT a b");
+            assert_eq!(harness.run("PFMERGE d a missing b"), "+OK\r\n");
+            assert_eq!(harness.run("PFCOUNT d"), both);
+            assert_eq!(harness.run("PFMERGE a b"), "+OK\r\n", "into itself");
+            assert_eq!(harness.run("PFCOUNT a"), both);
+            assert_eq!(harness.run("PFMERGE new"), "+OK\r\n");
+            assert_eq!(bytes(&mut harness, "new"), EMPTY);
+            harness.run("PFADD small x");
+            harness.run("PFDEBUG TODENSE small");
+            harness.run("PFMERGE new small");
+            assert_eq!(harness.run("PFDEBUG ENCODING new"), "+dense\r\n", "as one of the sources");
+            assert_eq!(harness.run("PFCOUNT new"), ":1\r\n");
+        }
+    }
+
+    /// The replies of redis-server 7.0.15.
+    #[test]
+    fn other_strings_are_refused_and_stay_as_they_are() {
+        let mut harness = Harness::new();
+        let no_sketch = "-WRONGTYPE Key is not a valid HyperLogLog string value.\r\n";
+        let corrupt = "-INVALIDOBJ Corrupted HLL object detected\r\n";
+        let dense_of_wrong_length = [&b"HYLL\0\0\0\0\0\0\0\0\0\0\0\x80"[..], &[0; 12_287]].concat();
+        let cases: [(&[u8], &str); 7] = [
+            (b"5", no_sketch),
+            (b"some text that is longer", no_sketch),
+            (b"HYLL\x02\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff", no_sketch),
+            (b"HYLL\x01\0\0\0\0\0\0", no_sketch),
+            (&dense_of_wrong_length, no_sketch),
+            (b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80", corrupt),
+            (b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x00\x81", corrupt),
+        ];
+        for (value, error) in cases {
+            harness.run_words(&[&b"SET"[..], b"k", value]);
+            for line in ["PFADD k a b c", "PFCOUNT k", "PFCOUNT missing k", "PFMERGE d k"] {
+                assert_eq!(harness.run(line), error, "{line}: {}", value.escape_ascii());
+            }
+            assert_eq!(bytes(&mut harness, "k"), value);
+        }
+        assert_eq!(harness.len(0), 1, "and none is made");
+    }
+
+    #[test]
+    fn adding_and_counting_again_allocates_nothing() {
+        let mut harness = Harness::new();
+        add(&mut harness, "dense", 0..10_000);
+        harness.run("PFADD sparse a");
+        for line in ["PFADD dense 1 2 3", "PFCOUNT dense", "PFCOUNT sparse", "PFCOUNT dense sparse"]
+        {
+            assert_eq!(harness.allocations_of(line, 10), 0, "{line}");
+        }
+    }
+}

@@ -31,13 +31,18 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// The run whose bytes begin at `at`; none at the end.
+    /// The run whose bytes begin at `at`; none at the end. A zero follows the last byte, so that a run
+    /// which is cut off has too many registers.
     fn read(runs: &[u8], at: usize) -> Option<Self> {
         let first = *runs.get(at)?;
         let len = usize::from(first & 0x3f);
         Some(match first >> 6 {
             0 => Self { value: 0, len: len + 1, size: 1 },
-            1 => Self { value: 0, len: (len << 8 | usize::from(*runs.get(at + 1)?)) + 1, size: 2 },
+            1 => Self {
+                value: 0,
+                len: (len << 8 | usize::from(*runs.get(at + 1).unwrap_or(&0))) + 1,
+                size: 2,
+            },
             _ => Self { value: (first >> 2 & 0x1f) + 1, len: usize::from(first & 3) + 1, size: 1 },
         })
     }
@@ -114,6 +119,9 @@ pub(super) fn raise(
     };
     if run.value >= value {
         return Ok(Raised::No);
+    }
+    if at + run.size > bytes.len() {
+        return Err(Error::CorruptHyperLogLog);
     }
     let (left, right) = (index - first, first + run.len - 1 - index);
     let mut split = [0; 5];
