@@ -31,7 +31,9 @@ fn pfdebug(call: &mut Call<'_>) -> Result<(), Error> {
             make_dense(slot)?;
             with(slot, |sketch| {
                 reply.array(REGISTERS);
-                dense::values(sketch.registers()).for_each(|value| reply.integer(value.into()));
+                for value in dense::values(sketch.registers()) {
+                    reply.integer(value.into());
+                }
                 Ok(())
             })
         } else if is(name, "DECODE") {
@@ -103,7 +105,8 @@ fn registers_keep_their_values(random: &mut fastrand::Rng) -> Result<(), Error> 
         dense::raise(&mut registers, register);
         model[register.index] = register.value.max(model[register.index]);
     }
-    match dense::values(&registers).zip(&model).position(|(value, expected)| value != *expected) {
+    let kept = dense::values(&registers);
+    match kept.iter().zip(&model).position(|(value, expected)| value != expected) {
         Some(index) => Err(failure(format!("Register {index} should be {}", model[index]))),
         None => Ok(()),
     }

@@ -9,12 +9,15 @@ const MASK: u16 = (1 << BITS) - 1;
 pub(super) const SIZE: usize = REGISTERS * BITS / 8;
 
 /// The values of all registers, in order.
-pub(super) fn values(registers: &[u8]) -> impl Iterator<Item = u8> {
+pub(super) fn values(registers: &[u8]) -> [u8; REGISTERS] {
+    let mut values = [0; REGISTERS];
+    let (fours, _) = values.as_chunks_mut::<4>();
     let (groups, _) = registers.as_chunks::<3>();
-    groups.iter().flat_map(|[a, b, c]| {
-        let four = u32::from_le_bytes([*a, *b, *c, 0]);
-        [0, 6, 12, 18].map(|shift| (four >> shift) as u8 & MASK as u8)
-    })
+    for (four, [a, b, c]) in fours.iter_mut().zip(groups) {
+        let group = u32::from_le_bytes([*a, *b, *c, 0]);
+        *four = [0, 6, 12, 18].map(|shift| (group >> shift) as u8 & MASK as u8);
+    }
+    values
 }
 
 /// Whether the register has a lower value.
@@ -62,6 +65,6 @@ mod tests {
             assert_eq!(raise(&mut registers, register), below);
             model[register.index] = register.value.max(model[register.index]);
         }
-        assert!(values(&registers).eq(model));
+        assert_eq!(&values(&registers)[..], model);
     }
 }

@@ -7,22 +7,14 @@ use super::sketch::{HASH_BITS, REGISTERS};
 pub(super) struct Histogram([u64; 64]);
 
 impl Histogram {
-    pub(super) fn new(values: impl Iterator<Item = u8>) -> Self {
-        values.fold(Self([0; 64]), |mut histogram, value| {
-            histogram.count(value, 1);
-            histogram
-        })
+    pub(super) fn new(values: &[u8; REGISTERS]) -> Self {
+        Self::of_runs(values.iter().map(|value| (*value, 1)))
     }
 
     pub(super) fn of_runs(runs: impl Iterator<Item = (u8, usize)>) -> Self {
-        runs.fold(Self([0; 64]), |mut histogram, (value, len)| {
-            histogram.count(value, len);
-            histogram
-        })
-    }
-
-    fn count(&mut self, value: u8, registers: usize) {
-        self.0[usize::from(value) & 63] += registers as u64;
+        let mut counts = [0; 64];
+        runs.for_each(|(value, len)| counts[usize::from(value) & 63] += len as u64);
+        Self(counts)
     }
 
     /// The number of registers.

@@ -85,7 +85,7 @@ impl<'a> View<'a> {
     /// How many different elements have been added, about.
     pub(super) fn count(self) -> Result<u64, Error> {
         let histogram = match self.form {
-            Form::Dense => Histogram::new(dense::values(self.registers())),
+            Form::Dense => Histogram::new(&dense::values(self.registers())),
             Form::Sparse => {
                 let runs = sparse::runs(self.registers());
                 Histogram::of_runs(runs.map(|run| (run.value, run.len)))
@@ -133,10 +133,9 @@ impl Union {
     pub(super) fn add(&mut self, sketch: View<'_>) -> Result<(), Error> {
         if sketch.form == Form::Dense {
             let values = dense::values(sketch.registers());
-            self.0
-                .iter_mut()
-                .zip(values)
-                .for_each(|(register, value)| *register = value.max(*register));
+            for (register, value) in self.0.iter_mut().zip(&values) {
+                *register = (*register).max(*value);
+            }
             return Ok(());
         }
         let mut rest = &mut self.0[..];
@@ -150,7 +149,7 @@ impl Union {
     }
 
     pub(super) fn count(&self) -> u64 {
-        Histogram::new(self.0.iter().copied()).estimate()
+        Histogram::new(&self.0).estimate()
     }
 
     /// The registers that are not zero.
