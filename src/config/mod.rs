@@ -242,6 +242,7 @@ mod tests {
             ("maxmemory-policy", "noeviction"),
             ("hz", "100"),
             ("proto-max-bulk-len", "2097152"),
+            ("hll-sparse-max-bytes", "1000"),
             ("requirepass", "open sesame"),
             ("enable-debug-command", "local"),
             ("save", ""),

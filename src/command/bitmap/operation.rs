@@ -83,7 +83,7 @@ impl Operation {
             }
             Self::Or => pairs.for_each(|(byte, other)| *byte |= other),
             Self::Xor => pairs.for_each(|(byte, other)| *byte ^= other),
-            Self::Not => {}
+            Self::Not => {} // has one string only
         }
     }
 }

@@ -170,14 +170,14 @@ fn union(call: &mut Call<'_>) -> Result<(Union, Form), Error> {
 #[cfg(test)]
 mod tests {
     use crate::command::harness::Harness;
-    use crate::store::Value;
+    use crate::command::string::string;
 
     const EMPTY: &[u8] = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff";
 
     fn bytes(harness: &mut Harness, key: &str) -> Vec<u8> {
         harness.look(key, |found| {
-            let Value::String(text) = found.value();
-            text.to_vec()
+            let text = string(Some(found.value())).ok().flatten();
+            text.expect("it is a string").to_vec()
         })
     }
 
