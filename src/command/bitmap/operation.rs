@@ -4,7 +4,7 @@ use super::WRITE;
 use crate::command::options::is;
 use crate::command::string::string;
 use crate::command::{Argument, Call, Command, Error, Group, KeySpec, Kind};
-use crate::store::{Expiry, Owned};
+use crate::store::{Expiry, New};
 
 pub(super) static BITOP: Command = Command {
     name: "bitop",
@@ -47,7 +47,7 @@ fn bitop(call: &mut Call<'_>) -> Result<(), Error> {
     let len = outcome.len();
     call.keyspace.write(call.session.db, &args[2], |slot| match len {
         0 => drop(slot.remove()),
-        _ => slot.set(Owned::raw(outcome).as_new(), Expiry::Clear),
+        _ => slot.set(New::raw_from(&mut outcome), Expiry::Clear),
     });
     call.reply.integer(len as i64);
     Ok(())

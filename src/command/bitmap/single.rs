@@ -54,7 +54,7 @@ fn setbit(call: &mut Call<'_>) -> Result<(), Error> {
             was_set = text[byte] & mask != 0;
             text[byte] = if set { text[byte] | mask } else { text[byte] & !mask };
         });
-        Ok(was_set)
+        Ok::<_, Error>(was_set)
     })?;
     call.reply.integer(was_set.into());
     Ok(())

@@ -61,7 +61,7 @@ fn pfadd(call: &mut Call<'_>) -> Result<(), Error> {
             sketch.forget_count();
             slot.set(New::raw(sketch.bytes()), Expiry::Keep);
         }
-        Ok(changed)
+        Ok::<_, Error>(changed)
     })?;
     call.reply.integer(changed.into());
     Ok(())
@@ -146,7 +146,7 @@ fn pfmerge(call: &mut Call<'_>) -> Result<(), Error> {
         }
         sketch.forget_count();
         slot.set(New::raw(sketch.bytes()), Expiry::Keep);
-        Ok(())
+        Ok::<_, Error>(())
     })?;
     call.reply.ok();
     Ok(())
