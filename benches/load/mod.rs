@@ -50,9 +50,8 @@ pub struct Generator {
     workload: Workload,
     pipeline: usize,
     numbers: Numbers,
-    /// Connections that may send; empty at the end of a turn unless numbers have run out.
+    /// Connections that may send.
     idle: Vec<usize>,
-    ready: Vec<usize>,
     heard_at: Instant,
     asked: u64,
 }
@@ -114,19 +113,19 @@ impl Generator {
             pipeline: load.pipeline,
             numbers,
             idle,
-            ready: Vec::new(),
             heard_at: now,
             asked: 0,
         })
     }
 
-    /// Loads the server for some time. The loop stays closed: requests that are still on the way
-    /// then are answered in the next run.
+    /// Loads the server for some time, and longer if nothing was answered until then. The loop
+    /// stays closed: requests that are still on the way are answered in the next run.
     pub fn run(&mut self, time: Duration) -> io::Result<Answered> {
         let mut answered = Answered::nothing();
         let start = Instant::now();
-        while start.elapsed() < time {
-            self.turn(&mut answered)?;
+        while start.elapsed() < time || answered.requests == 0 {
+            self.send()?;
+            self.hear(&mut answered)?;
         }
         answered.time = start.elapsed();
         Ok(answered)
@@ -139,18 +138,21 @@ impl Generator {
         Ok(self.asked)
     }
 
+    /// Goes on until the numbers have run out and all is answered.
     fn drain(&mut self) -> io::Result<()> {
         let mut answered = Answered::nothing();
-        while self.idle.len() < self.connections.len() {
-            self.turn(&mut answered)?;
+        loop {
+            self.send()?;
+            if self.idle.len() == self.connections.len() {
+                return Ok(());
+            }
+            self.hear(&mut answered)?;
         }
-        Ok(())
     }
 
-    /// Sends what may be sent, waits, and takes what has come.
-    fn turn(&mut self, answered: &mut Answered) -> io::Result<()> {
-        self.send()?;
-        let Self { ring, connections, workload, ready, .. } = self;
+    /// Waits, and takes what has come.
+    fn hear(&mut self, answered: &mut Answered) -> io::Result<()> {
+        let Self { ring, connections, workload, idle, .. } = self;
         let mut now = None;
         ring.wait(NAP, |event| {
             let now = *now.get_or_insert_with(Instant::now);
@@ -172,11 +174,10 @@ impl Generator {
                 Event::Accepted(_) => return Ok(()),
             };
             if connections[socket].is_idle() {
-                ready.push(socket);
+                idle.push(socket);
             }
             Ok(())
         })?;
-        self.idle.append(&mut self.ready);
         match now {
             Some(now) => self.heard_at = now,
             None if self.heard_at.elapsed() > PATIENCE => return Err(silent()),
@@ -185,6 +186,7 @@ impl Generator {
         Ok(())
     }
 
+    /// Sends the next batch on each connection that is idle, as long as there are numbers.
     fn send(&mut self) -> io::Result<()> {
         let now = Instant::now();
         while let Some(socket) = self.idle.pop() {
@@ -208,9 +210,7 @@ pub fn fill(address: SocketAddr, protocol: Protocol, keys: u64, value: usize) ->
     let pipeline = ((64 << 10) / (value + 64)).clamp(1, 256);
     let load = Load { operation: Operation::Set, connections: 4, pipeline, value, keys };
     let each = Numbers::Each(0..keys);
-    let mut generator = Generator::new(address, protocol, &load, each)?;
-    generator.send()?;
-    generator.drain()
+    Generator::new(address, protocol, &load, each)?.drain()
 }
 
 fn closed() -> io::Error {
