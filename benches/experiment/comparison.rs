@@ -15,14 +15,13 @@ impl Row {
     pub fn echo(connections: usize) -> Self {
         let load =
             Load { operation: Operation::Echo, connections, pipeline: 1, value: 64, keys: 1 << 30 };
-        let plural = if connections == 1 { "" } else { "s" };
-        Self { name: format!("{connections} connection{plural}"), load }
+        Self { name: in_words(connections), load }
     }
 
     /// Values of 64 bytes under 10,000 keys.
     pub fn plain(operation: Operation, connections: usize, pipeline: usize) -> Self {
         let load = Load { operation, connections, pipeline, value: 64, keys: 10_000 };
-        let name = format!("{}, {connections} connections, pipeline {pipeline}", operation.name());
+        let name = format!("{}, {}, pipeline {pipeline}", operation.name(), in_words(connections));
         Self { name, load }
     }
 
@@ -38,6 +37,10 @@ impl Row {
             })
             .collect()
     }
+}
+
+fn in_words(connections: usize) -> String {
+    format!("{connections} connection{}", if connections == 1 { "" } else { "s" })
 }
 
 /// What one server did in one round. `None` is what could not be counted.

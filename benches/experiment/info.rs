@@ -26,20 +26,25 @@ impl Info {
         self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
     }
 
-    /// A field that is a number.
-    pub fn number(&self, name: &str) -> Option<u64> {
-        self.field(name)?.parse().ok()
+    /// How often a command was called; of the section `commandstats`.
+    pub fn calls(&self, command: &str) -> u64 {
+        let stats = self.field(&format!("cmdstat_{}", command.to_ascii_lowercase()));
+        stats.and_then(|stats| part(stats, "calls")).unwrap_or_default()
+    }
+
+    /// The system calls that torc's only reactor has counted itself; of the section `reactor`.
+    pub fn system_calls(&self) -> Option<u64> {
+        let reactor = self.field("reactor0")?;
+        // An operation is an entry of the ring, or a call of its own.
+        let operations = match self.field("engine")?.starts_with("epoll") {
+            true => part(reactor, "operations")?,
+            false => 0,
+        };
+        Some(part(reactor, "waits")? + operations)
     }
 }
 
-/// The system calls that torc's only reactor has counted itself; of the section `reactor`.
-pub fn own_system_calls(info: &Info) -> Option<u64> {
-    let reactor = info.field("reactor0")?;
-    let counter = |name: &str| -> Option<u64> {
-        reactor.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
-    };
-    // An operation is an entry of the ring, or a call of its own.
-    let operations =
-        if info.field("engine")?.starts_with("epoll") { counter("operations")? } else { 0 };
-    Some(counter("waits")? + operations)
+/// A number among those of a field: `name=1,other=2`.
+fn part(field: &str, name: &str) -> Option<u64> {
+    field.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }

@@ -8,6 +8,7 @@ use procfs::{CpuInfo, Current};
 use super::options::Options;
 use super::place::Place;
 use super::server::Contender;
+use crate::load::workload::Protocol;
 
 /// Names and values, in the order in which they are shown.
 #[derive(Clone, Debug)]
@@ -22,11 +23,13 @@ impl Caption {
         let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
         let (cpu, kernel) = (cpu(), kernel());
         let torc = format!("{}{}", env!("CARGO_PKG_VERSION"), commit());
-        let rounds = format!(
-            "median of {} interleaved rounds of {} s",
-            options.rounds,
-            options.time.as_secs_f64()
-        );
+        let rounds = match (options.test, options.rounds) {
+            (true, _) => "a test: the figures mean nothing".to_owned(),
+            (_, 1) => format!("one round of {} s", options.time.as_secs_f64()),
+            (_, n) => {
+                format!("medians of {n} interleaved rounds of {} s", options.time.as_secs_f64())
+            }
+        };
         let words = std::env::args().skip(1).filter(|word| word != "--bench");
         let command =
             format!("cargo bench --bench {name} -- {}", words.collect::<Vec<_>>().join(" "));
@@ -42,7 +45,10 @@ impl Caption {
             line("cores", &format!("servers on {}, load on {}", place.server, place.load)),
         ];
         for contender in contenders {
-            let value = format!("{} ({})", contender.version, contender.command());
+            let value = match contender.protocol {
+                Protocol::Floor => contender.version.clone(),
+                _ => format!("{} ({})", contender.version, contender.command()),
+            };
             lines.push((format!("server {}", contender.name), value));
         }
         let short = format!("{date}, {cpu}, Linux {kernel}, torc {torc}; {rounds}");

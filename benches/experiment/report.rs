@@ -29,17 +29,19 @@ pub struct MemoryRow {
     pub bytes: f64,
 }
 
-/// The columns of the printed table: a title, and the width it needs.
-const COLUMNS: [(&str, usize); 9] = [
+/// The columns of the printed table: a title, and the width it needs. CPU time and system calls are
+/// the server's, per request; where the load's core is busy all the time, it may have been the limit.
+const COLUMNS: [(&str, usize); 10] = [
     ("load", 38),
     ("server", 14),
     ("requests/s", 10),
     ("least to most", 23),
-    ("ratio", 6),
+    ("× first", 7),
     ("p50 µs", 9),
     ("p99 µs", 9),
     ("server CPU µs", 13),
     ("system calls", 12),
+    ("load core", 9),
 ];
 
 const MEMORY_COLUMNS: [(&str, usize); 4] =
@@ -83,6 +85,7 @@ impl Report {
                 figure(|sample| Some(sample.p99_us), 1),
                 figure(|sample| sample.cpu_us, 3),
                 figure(|sample| sample.calls, 3),
+                figure(|sample| sample.load_busy.map(|busy| busy * 100.0), 0) + " %",
             ];
             self.line(&cells, &COLUMNS);
         }

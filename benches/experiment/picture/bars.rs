@@ -13,6 +13,7 @@ struct Panel {
     bars: Vec<(String, Spread)>,
 }
 
+/// Panels beside each other, if there are as many.
 const COLUMNS: usize = 3;
 const BAR: i32 = 20;
 
@@ -46,13 +47,14 @@ pub fn memory(report: &Report, title: &str) -> Drawn {
 
 fn draw(report: &Report, suffix: &str, title: &str, panels: &[Panel]) -> Drawn {
     let Some(most) = panels.iter().map(|panel| panel.bars.len()).max() else { return Ok(()) };
-    let rows = panels.len().div_ceil(COLUMNS);
+    let columns = panels.len().min(COLUMNS);
+    let rows = panels.len().div_ceil(columns);
     let panel_height = most as u32 * BAR as u32 + 44;
     let height = rows as u32 * panel_height + 44 + 28;
     let file = report.file(suffix);
     let root = SVGBackend::new(&file, (WIDTH, height)).into_drawing_area();
     let inner = framed(&root, title, &report.caption.short)?;
-    let places = inner.split_evenly((rows, COLUMNS));
+    let places = inner.split_evenly((rows, columns));
     for (panel, place) in panels.iter().zip(&places) {
         draw_panel(panel, place)?;
     }
@@ -65,7 +67,7 @@ fn draw_panel(panel: &Panel, place: &Area<'_>) -> Drawn {
     const BEFORE: i32 = 80;
     const AFTER: i32 = 56;
     let room = f64::from(place.dim_in_pixel().0 as i32 - BEFORE - AFTER);
-    let top = panel.bars.iter().map(|(_, spread)| spread.most).fold(0.0, f64::max);
+    let top = panel.bars.iter().map(|(_, spread)| spread.most).fold(f64::MIN_POSITIVE, f64::max);
     let end = |figure: f64| BEFORE + (room * figure / top) as i32;
     text(place, &panel.title, (BEFORE, 12), 13, INK, HPos::Left)?;
     let mut y = 26;
