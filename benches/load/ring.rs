@@ -122,8 +122,11 @@ impl Ring {
         let time = Timespec::from(time);
         match self.ring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&time)) {
             Ok(_) => {}
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR)) => {}
-            Err(error) => return Err(error),
+            Err(error) => match error.raw_os_error() {
+                // EBUSY: completions have to be taken first.
+                Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => {}
+                _ => return Err(error),
+            },
         }
         let mut completions = std::mem::take(&mut self.completions);
         completions.extend(self.ring.completion());
