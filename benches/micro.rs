@@ -126,7 +126,8 @@ fn store(c: &mut Criterion) {
         group.bench_function(format!("fetch ahead and read 16 among {keys}"), |b| {
             b.iter(|| {
                 let batch: [_; 16] = std::array::from_fn(|_| next());
-                batch.iter().for_each(|key| keyspace.fetch_ahead(0, key));
+                let ahead = batch.map(|key| keyspace.fetch_bucket(0, key));
+                ahead.into_iter().flatten().for_each(|ahead| keyspace.fetch_entry(ahead));
                 batch.map(|key| keyspace.read(0, key).map(|value| value.encoding()))
             });
         });
