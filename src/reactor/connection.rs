@@ -7,6 +7,9 @@ use crate::reactor::backend::{RecvEnd, Sending};
 use crate::reactor::buffers::{Outputs, Tail};
 use crate::service::{Next, Served, Service};
 
+/// A tail of so many bytes is lent to the service with its memory: it may hold a large value.
+const SHARED_FROM: usize = 16 * 1024;
+
 /// How much a connection may take; see [`Options`](super::Options).
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -106,7 +109,9 @@ impl<Session> Connection<Session> {
             return;
         }
         if self.tail.is_empty() && self.may_execute(turn) {
-            let served = self.serve(bytes, service, turn);
+            let served = self.serve(bytes.len(), turn, |session, output, now| {
+                service.serve(session, bytes, output, now)
+            });
             let rest = bytes.get(served.consumed..).unwrap_or_default();
             return self.keep(rest, served.next);
         }
@@ -134,22 +139,37 @@ impl<Session> Connection<Session> {
         if !self.is_runnable() {
             return;
         }
-        let tail = std::mem::take(&mut self.tail);
-        let served = self.serve(tail.bytes(), service, turn);
+        let mut tail = std::mem::take(&mut self.tail);
+        let len = tail.bytes().len();
+        let served;
+        if len < SHARED_FROM {
+            served = self.serve(len, turn, |session, output, now| {
+                service.serve(session, tail.bytes(), output, now)
+            });
+            tail.consume(served.consumed);
+        } else {
+            let bytes = tail.into_shared();
+            served = self.serve(len, turn, |session, output, now| {
+                service.serve_shared(session, &bytes, output, now)
+            });
+            tail = Tail::of_rest(bytes, served.consumed);
+        }
         self.tail = tail;
-        self.tail.consume(served.consumed);
         self.keep(&[], served.next);
     }
 
-    fn serve<S>(&mut self, input: &[u8], service: &mut S, turn: &mut Turn<'_>) -> Served
-    where
-        S: Service<Session = Session>,
-    {
+    /// Has `len` bytes served.
+    fn serve(
+        &mut self,
+        len: usize,
+        turn: &mut Turn<'_>,
+        serve: impl FnOnce(&mut Session, &mut Output, Now) -> Served,
+    ) -> Served {
         if self.output.capacity() == 0 && self.output.is_empty() {
             self.output = turn.outputs.take();
         }
-        let served = service.serve(&mut self.session, input, &mut self.output, turn.now);
-        debug_assert!(served.consumed <= input.len(), "a service consumes what it was given");
+        let served = serve(&mut self.session, &mut self.output, turn.now);
+        debug_assert!(served.consumed <= len, "a service consumes what it was given");
         let before = if self.executed.0 == turn.tick { self.executed.1 } else { 0 };
         self.executed = (turn.tick, before + served.consumed);
         served

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::look_ahead::LookAhead;
 use super::pipeline::{Pipeline, Then};
 use super::{Next, Peer, Served, Service};
@@ -46,12 +48,13 @@ impl Kv {
         Self { worker, pipeline, look_ahead, next_sweep: None }
     }
 
-    /// Runs the whole requests at the front of `input`.
+    /// Runs the whole requests at the front of `input`, which lies in `memory` if that is shared.
     #[inline]
     fn requests(
         &mut self,
         session: &mut Session,
         input: &[u8],
+        memory: Option<&Bytes>,
         output: &mut Output,
         now: Now,
     ) -> Served {
@@ -72,7 +75,7 @@ impl Kv {
             }
             self.look_ahead.complete(&mut self.worker.keyspace);
             for index in 0..requests {
-                let args = self.pipeline.args(index, rest);
+                let args = self.pipeline.args(index, rest).within(memory);
                 if !args.is_empty() {
                     self.worker.dispatch(session, args, output, now);
                 }
@@ -111,6 +114,28 @@ impl Kv {
         if session.replies == Replies::On {
             Reply::new(output, session.version).error(&message);
         }
+    }
+
+    #[inline]
+    fn serve_input(
+        &mut self,
+        session: &mut Session,
+        input: &[u8],
+        memory: Option<&Bytes>,
+        output: &mut Output,
+        now: Now,
+    ) -> Served {
+        if session.client.is_condemned() {
+            return Served { consumed: input.len(), next: Next::Close };
+        }
+        if let Some(unfinished) = session.unfinished.take() {
+            self.pipeline.restore(*unfinished);
+        }
+        self.worker.keyspace.set_now(now);
+        self.worker.keyspace.set_touch(!session.client.no_touch.load(Ordering::Relaxed));
+        let served = self.requests(session, input, memory, output, now);
+        self.publish(session, now);
+        served
     }
 
     /// Publishes what the batch has counted, for INFO and CLIENT LIST on any reactor.
@@ -158,17 +183,17 @@ impl Service for Kv {
         output: &mut Output,
         now: Now,
     ) -> Served {
-        if session.client.is_condemned() {
-            return Served { consumed: input.len(), next: Next::Close };
-        }
-        if let Some(unfinished) = session.unfinished.take() {
-            self.pipeline.restore(*unfinished);
-        }
-        self.worker.keyspace.set_now(now);
-        self.worker.keyspace.set_touch(!session.client.no_touch.load(Ordering::Relaxed));
-        let served = self.requests(session, input, output, now);
-        self.publish(session, now);
-        served
+        self.serve_input(session, input, None, output, now)
+    }
+
+    fn serve_shared(
+        &mut self,
+        session: &mut Session,
+        input: &Bytes,
+        output: &mut Output,
+        now: Now,
+    ) -> Served {
+        self.serve_input(session, input, Some(input), output, now)
     }
 
     #[inline]
