@@ -22,6 +22,7 @@ pub mod hash;
 mod help;
 pub mod keys;
 pub mod lolwut;
+mod maxmemory;
 pub mod memory;
 pub mod object;
 pub mod options;

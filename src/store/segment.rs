@@ -33,6 +33,11 @@ impl Segment {
         self.table.find(hash, |entry| entry.key() == key)
     }
 
+    /// Where a key with this hash stands.
+    pub(super) fn position_of_hash(&self, hasher: &RandomState, hash: u64) -> Option<usize> {
+        self.table.find(hash, |entry| hasher.hash_one(entry.key()) == hash)
+    }
+
     /// Starts fetching what tells where a key with this hash stands.
     #[inline]
     pub(super) fn fetch_bucket(&self, hash: u64) {
@@ -131,9 +136,11 @@ impl Segment {
     }
 
     /// Puts another entry of the same key in the place of the one at `position`.
-    pub(super) fn exchange(&mut self, position: usize, fresh: Entry) {
+    /// The key keeps its record of accesses.
+    pub(super) fn exchange(&mut self, position: usize, mut fresh: Entry) {
         self.count_in(&fresh);
         let Some(entry) = self.table.get_mut(position) else { return };
+        fresh.set_access(entry.access());
         let old = std::mem::replace(entry, fresh);
         self.count_out(&old);
     }
