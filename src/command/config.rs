@@ -95,6 +95,8 @@ fn set(call: &mut Call<'_>) -> Result<(), Error> {
     config.set_many(pairs).map_err(|refusal| Error::text(refusal.message()))?;
     call.instance.connections.set_limit(config.maxclients.get() as usize);
     call.keyspace.set_lfu(maxmemory::lfu(config)); // for what follows in this batch
+    // Reactors that sleep may have to wake earlier now, or have work to do.
+    call.instance.reactors.iter().for_each(|reactor| reactor.mailbox.ring());
     call.reply.ok();
     Ok(())
 }

@@ -54,8 +54,11 @@ impl Room {
         self.limit = limit;
         let outcome = give_up(keyspace, config, limit, needed);
         let left = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(used());
-        // All reactors together may use what one of them saw.
-        self.until = memory::balance() + (left.min(margin(limit)) / reactors) as isize;
+        self.until = match left.min(margin(limit)) {
+            0 => isize::MIN,
+            // All reactors together may use what one of them saw.
+            left => memory::balance() + (left / reactors) as isize,
+        };
         outcome
     }
 }

@@ -21,8 +21,8 @@ pub struct Values {
     pub tcp_backlog: u32,
     /// Seconds of silence after which the kernel probes a peer; 0 never probes.
     pub tcp_keepalive: Number,
-    /// Seconds of silence after which a client is closed; 0: never.
-    pub timeout: Number,
+    /// Seconds of silence after which a client is closed; 0: never. The reactors hold it too.
+    pub timeout: Arc<Number>,
     pub maxclients: Number,
     pub mode: Mode,
     pub backend: BackendChoice,

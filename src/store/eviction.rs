@@ -47,8 +47,8 @@ const LARGE: usize = 64 << 10;
 pub(super) struct Evictor {
     /// The one that should go first is the last.
     candidates: Vec<Candidate>,
-    /// The policy that they were judged by.
-    policy: Option<Policy>,
+    /// Which keys they are, and what they were judged by.
+    kind: Option<(bool, Order)>,
     random: fastrand::Rng,
 }
 
@@ -66,7 +66,8 @@ impl Keyspace {
     /// False if the policy allows none. Runs between [`Keyspace::enter`] and [`Keyspace::leave`];
     /// nothing may be held.
     pub fn evict(&mut self, policy: Policy) -> bool {
-        if self.evictor.policy.replace(policy) != Some(policy) {
+        let kind = Some((policy.expiring, policy.order));
+        if std::mem::replace(&mut self.evictor.kind, kind) != kind {
             self.evictor.candidates.clear();
         }
         loop {
@@ -205,5 +206,152 @@ fn score(entry: &Entry, order: Order, clock: &AccessClock, now_ms: u64) -> u64 {
 fn fetch_ahead(segment: &Segment, position: usize) {
     if let Some(entry) = segment.at(position) {
         entry.fetch_ahead();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::super::{Expiry, Lfu, New};
+    use super::*;
+    use crate::clock::Now;
+
+    const DATABASES: usize = 3;
+
+    fn policy(expiring: bool, order: Order) -> Policy {
+        Policy { expiring, order, samples: 5 }
+    }
+
+    fn keyspace() -> Keyspace {
+        Keyspace::all(DATABASES, 1).pop().expect("one handle was asked for")
+    }
+
+    fn set(keyspace: &mut Keyspace, db: usize, n: u32, expiry: Expiry) {
+        keyspace.write(db, &n.to_le_bytes(), |slot| slot.set(New::Integer(0), expiry));
+    }
+
+    fn at(keyspace: &mut Keyspace, unix_ms: u64) {
+        keyspace.set_now(Now { unix_us: unix_ms * 1000, steady: Instant::now() });
+    }
+
+    /// How many of these keys are there.
+    fn left(keyspace: &mut Keyspace, keys: std::ops::Range<u32>) -> usize {
+        keys.filter(|n| keyspace.peek(0, &n.to_le_bytes()).is_some()).count()
+    }
+
+    #[test]
+    fn keys_that_were_used_stay() {
+        for order in [Order::LeastRecent, Order::LeastFrequent] {
+            let mut keyspace = keyspace();
+            if order == Order::LeastFrequent {
+                keyspace.set_lfu(Some(Lfu { log_factor: 0, decay_time: 0 }));
+            }
+            at(&mut keyspace, 1_000_000);
+            (0..10_000).for_each(|n| set(&mut keyspace, 0, n, Expiry::Clear));
+            at(&mut keyspace, 1_000_010);
+            (0..2_000_u32).for_each(|n| assert!(keyspace.read(0, &n.to_le_bytes()).is_some()));
+            (0..5_000).for_each(|_| assert!(keyspace.evict(policy(false, order))));
+            assert_eq!(keyspace.len(0), 5_000);
+            let used = left(&mut keyspace, 0..2_000);
+            assert!(used > 1_990, "{order:?}: {used} of 2000 that were used again are left");
+            assert_eq!(keyspace.take_tally().evicted, 5_000);
+        }
+    }
+
+    #[test]
+    fn what_expires_first_goes_first() {
+        let mut keyspace = keyspace();
+        (0..10_000).for_each(|n| set(&mut keyspace, 0, n, Expiry::At(1000 + u64::from(n))));
+        (0..5_000).for_each(|_| assert!(keyspace.evict(policy(true, Order::Soonest))));
+        let (first, last) = (left(&mut keyspace, 0..3_000), left(&mut keyspace, 7_000..10_000));
+        assert!(first < 500 && last > 2_800, "{first} of the first and {last} of the last");
+        assert_eq!(keyspace.expiring(0), 5_000);
+    }
+
+    #[test]
+    fn every_key_that_may_go_is_found_and_no_other() {
+        for order in [Order::LeastRecent, Order::LeastFrequent, Order::Random, Order::Soonest] {
+            let mut keyspace = keyspace();
+            for db in 0..DATABASES {
+                (0..1_000).for_each(|n| set(&mut keyspace, db, n, Expiry::Clear));
+            }
+            set(&mut keyspace, 1, 5, Expiry::At(9999));
+            (2_000..2_010).for_each(|n| set(&mut keyspace, 2, n, Expiry::At(9999)));
+            let mut gone = 0;
+            while keyspace.evict(policy(true, order)) {
+                gone += 1;
+            }
+            assert_eq!(gone, 11, "{order:?}");
+            while keyspace.evict(policy(false, order)) {
+                gone += 1;
+            }
+            assert_eq!((gone, keyspace.is_empty()), (DATABASES * 1_000 + 10, true), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_whose_time_is_over_goes_before_others() {
+        let mut keyspace = keyspace();
+        (0..20).for_each(|n| set(&mut keyspace, 0, n, Expiry::Clear));
+        (20..30).for_each(|n| set(&mut keyspace, 0, n, Expiry::At(500)));
+        at(&mut keyspace, 1000);
+        let all = Policy { samples: 30, ..policy(false, Order::LeastRecent) };
+        (0..10).for_each(|_| assert!(keyspace.evict(all)));
+        let tally = keyspace.take_tally();
+        assert_eq!((tally.expired, tally.evicted, keyspace.len(0)), (10, 0, 20));
+    }
+
+    #[test]
+    fn a_candidate_that_was_used_meanwhile_stays() {
+        let mut keyspace = keyspace();
+        at(&mut keyspace, 1_000_000);
+        (0..10).for_each(|n| set(&mut keyspace, 0, n, Expiry::Clear));
+        at(&mut keyspace, 2_000_000);
+        let all = Policy { samples: 10, ..policy(false, Order::LeastRecent) };
+        assert!(keyspace.evict(all));
+        assert_eq!(keyspace.evictor.candidates.len(), 9, "the others are remembered");
+        let kept = (0..10).find(|n| left(&mut keyspace, *n..n + 1) == 1).expect("nine are there");
+        assert!(keyspace.read(0, &kept.to_le_bytes()).is_some());
+        (0..8).for_each(|_| assert!(keyspace.evict(Policy { samples: 1, ..all })));
+        assert_eq!((keyspace.len(0), left(&mut keyspace, kept..kept + 1)), (1, 1));
+    }
+
+    #[test]
+    fn several_reactors_give_up_keys_at_once() {
+        const REACTORS: usize = 3;
+        const EACH: u32 = 20_000;
+        let mut all = Keyspace::all(DATABASES, REACTORS);
+        std::thread::scope(|scope| {
+            for (index, keyspace) in all.iter_mut().enumerate() {
+                scope.spawn(move || {
+                    let deadline = Instant::now() + Duration::from_secs(60);
+                    for n in 0..EACH {
+                        let (db, key) = (n as usize % DATABASES, n.wrapping_mul(7919) % 5_000);
+                        let expiry = if n % 2 == 0 { Expiry::At(9999) } else { Expiry::Clear };
+                        keyspace.enter();
+                        keyspace.hold(db, [&key.to_le_bytes()[..]].into_iter());
+                        set(keyspace, db, key, expiry);
+                        keyspace.release();
+                        if n % 3 > 0 {
+                            keyspace.evict(policy(n % 2 == 0, Order::LeastRecent));
+                        }
+                        keyspace.leave();
+                        assert!(Instant::now() < deadline, "reactor {index} gets nowhere");
+                    }
+                });
+            }
+        });
+        let keyspace = &mut all[0];
+        keyspace.enter();
+        for db in 0..DATABASES {
+            let (mut keys, expiring) = (0, keyspace.expiring(db));
+            keyspace.for_each(db, |_, _| keys += 1);
+            assert_eq!(keys, keyspace.len(db));
+            assert!(expiring <= keys);
+        }
+        while keyspace.evict(policy(false, Order::Random)) {}
+        assert!(keyspace.is_empty());
+        assert!((0..DATABASES).all(|db| keyspace.expiring(db) == 0));
     }
 }

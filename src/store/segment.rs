@@ -3,6 +3,7 @@
 use ahash::RandomState;
 use bytes::BytesMut;
 
+use super::access::UNUSED;
 use super::buckets::Buckets;
 use super::entry::Entry;
 use super::value::{New, Value};
@@ -136,11 +137,13 @@ impl Segment {
     }
 
     /// Puts another entry of the same key in the place of the one at `position`.
-    /// The key keeps its record of accesses.
+    /// The record of the key's uses stays, unless the new entry brings its own.
     pub(super) fn exchange(&mut self, position: usize, mut fresh: Entry) {
         self.count_in(&fresh);
         let Some(entry) = self.table.get_mut(position) else { return };
-        fresh.set_access(entry.access());
+        if fresh.access() == UNUSED {
+            fresh.set_access(entry.access());
+        }
         let old = std::mem::replace(entry, fresh);
         self.count_out(&old);
     }
