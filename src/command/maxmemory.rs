@@ -166,6 +166,20 @@ mod tests {
     }
 
     #[test]
+    fn info_tells_limit_and_policy() {
+        let mut harness = Harness::new();
+        let info = harness.run("INFO memory");
+        assert!(info.contains("\r\nmaxmemory:0\r\nmaxmemory_human:0B\r\n"), "{info}");
+        assert!(info.contains("\r\nmaxmemory_policy:noeviction\r\n"), "{info}");
+        harness.run("CONFIG SET maxmemory 5gb maxmemory-policy volatile-lfu");
+        let info = harness.run("INFO memory");
+        let limit = "\r\nmaxmemory:5368709120\r\nmaxmemory_human:5.00G\r\n";
+        assert!(info.contains(limit), "{info}");
+        assert!(info.contains("\r\nmaxmemory_policy:volatile-lfu\r\n"), "{info}");
+        assert!(info.contains("\r\nmem_not_counted_for_evict:"), "{info}");
+    }
+
+    #[test]
     fn a_limit_that_is_far_changes_nothing() {
         for mut harness in Harness::each_way() {
             harness.run("CONFIG SET maxmemory 1000gb maxmemory-policy allkeys-lru");
