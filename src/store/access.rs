@@ -44,9 +44,7 @@ impl AccessClock {
     #[inline]
     pub(super) fn set_now(&mut self, now: Now) {
         self.now = (now.unix_us * TICKS / 1_000_000) as u32;
-        if self.lfu.is_some() {
-            self.minutes = (now.unix_s() / 60) as u16;
-        }
+        self.minutes = (now.unix_s() / 60) as u16;
     }
 
     #[inline]

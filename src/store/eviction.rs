@@ -39,6 +39,8 @@ pub enum Order {
 const REMEMBERED: usize = 16;
 /// Positions between the entry that is looked at and the one that is fetched meanwhile.
 const AHEAD: usize = 16;
+/// Other reactors may take what was found before it is given up here, but hardly that often.
+const TRIES: usize = 16;
 /// A collection that holds more bytes is freed on another thread.
 const LARGE: usize = 64 << 10;
 
@@ -70,22 +72,43 @@ impl Keyspace {
         if std::mem::replace(&mut self.evictor.kind, kind) != kind {
             self.evictor.candidates.clear();
         }
-        loop {
-            let found = self.look_for_candidates(policy);
+        for _ in 0..TRIES {
+            let Some(db) = self.draw_database(policy) else { return false };
+            self.look_for_candidates(db, policy);
             while let Some(candidate) = self.evictor.candidates.pop() {
                 if self.give_up(candidate, policy.order) {
                     return true;
                 }
             }
-            if !found {
-                return false;
-            }
         }
+        false
     }
 
-    /// Looks at some keys of a database. False if there is none that may go.
-    fn look_for_candidates(&mut self, policy: Policy) -> bool {
-        let Some(db) = self.draw_database(policy) else { return false };
+    /// A database, each as likely as it has keys that may go. None if there is no such key.
+    fn draw_database(&mut self, policy: Policy) -> Option<usize> {
+        let side = &self.side;
+        let eligible = |db| {
+            let (keys, expiring) = if side.is_untouched(db) { (0, 0) } else { side.counts(db) };
+            if policy.expiring { expiring } else { keys }
+        };
+        let all: usize = (0..side.databases()).map(eligible).sum();
+        let mut drawn = self.evictor.random.usize(..all.max(1));
+        let mut found = None;
+        for db in 0..side.databases() {
+            let keys = eligible(db);
+            if keys > 0 {
+                found = Some(db);
+            }
+            if drawn < keys {
+                break;
+            }
+            drawn -= keys;
+        }
+        found
+    }
+
+    /// Looks at some keys of a database.
+    fn look_for_candidates(&mut self, db: usize, policy: Policy) {
         let wanted = if policy.order == Order::Random { 1 } else { policy.samples };
         let start = self.evictor.random.usize(..SEGMENTS);
         let mut seen = 0;
@@ -95,27 +118,6 @@ impl Keyspace {
                 break;
             }
         }
-        seen > 0
-    }
-
-    /// A database, each as likely as it has keys that may go.
-    fn draw_database(&mut self, policy: Policy) -> Option<usize> {
-        let side = &self.side;
-        let eligible = |db| {
-            let (keys, expiring) = if side.is_untouched(db) { (0, 0) } else { side.counts(db) };
-            if policy.expiring { expiring } else { keys }
-        };
-        let all: usize = (0..side.databases()).map(eligible).sum();
-        if all == 0 {
-            return None;
-        }
-        let mut drawn = self.evictor.random.usize(..all);
-        (0..side.databases()).find(|&db| {
-            let keys = eligible(db);
-            let found = drawn < keys;
-            drawn = drawn.saturating_sub(keys);
-            found
-        })
     }
 
     /// Judges up to `wanted` keys of a segment; returns how many there were.
