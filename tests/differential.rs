@@ -46,6 +46,42 @@ fn epoll_resp3() {
     compare(Backend::Epoll, 1, 3);
 }
 
+/// What COMMAND INFO and COMMAND DOCS say of each command that both servers have. Summaries are in
+/// each server's own words, and containers have other subcommands.
+#[test]
+fn commands_are_described_alike() {
+    if !program::installed("redis-server") {
+        return;
+    }
+    let (redis, torc) = (Start::redis().start(), Start::judged(Backend::Epoll).start());
+    let (mut redis, mut torc) = (redis.connect(), torc.connect());
+    let ask = |client: &mut Client, line: String| {
+        String::from_utf8(client.call(&line)).expect("descriptions are text")
+    };
+    let list = ask(&mut torc, "COMMAND LIST".to_owned());
+    let names: Vec<_> = list.split("\r\n").skip(2).step_by(2).collect();
+    let is_container =
+        |name: &str| names.iter().any(|other| other.starts_with(&format!("{name}|")));
+    for protocol in [2, 3] {
+        for client in [&mut redis, &mut torc] {
+            client.call(&format!("HELLO {protocol}"));
+        }
+        for name in names.iter().filter(|name| !is_container(name)) {
+            let infos =
+                [&mut redis, &mut torc].map(|client| ask(client, format!("COMMAND INFO {name}")));
+            if ["*1\r\n$-1\r\n", "*1\r\n_\r\n"].contains(&&*infos[0]) {
+                continue; // a newer command
+            }
+            assert_eq!(infos[1], infos[0], "{name}");
+            let docs = [&mut redis, &mut torc].map(|client| {
+                let docs = ask(client, format!("COMMAND DOCS {name}"));
+                docs.split_once("$5\r\nsince\r\n").expect("it has a version").1.to_owned()
+            });
+            assert_eq!(docs[1], docs[0], "{name}");
+        }
+    }
+}
+
 fn compare(backend: Backend, threads: usize, protocol: u8) {
     if !program::installed("redis-server") {
         return;

@@ -126,8 +126,11 @@ fn row(page: &mut String, entry: Entry) {
         .expect("a String takes all");
 }
 
-/// The group's name, its first letter in upper case.
+/// The group's name as a heading.
 fn title(group: Group) -> String {
+    if group == Group::HyperLogLog {
+        return "HyperLogLog".to_owned();
+    }
     let name = group.name().replace('-', " ");
     let (first, rest) = name.split_at(1);
     first.to_ascii_uppercase() + rest

@@ -40,7 +40,10 @@ pub enum Error {
     ExpireTime(&'static str),
     NoSuchKey,
     OffsetOutOfRange,
+    BitOffset,
     TooLong,
+    NotAHyperLogLog,
+    CorruptHyperLogLog,
     InvalidCursor,
     DatabaseOutOfRange,
     /// A source and a destination that are one and the same.
@@ -141,7 +144,10 @@ impl fmt::Display for Error {
             }
             Self::NoSuchKey => "ERR no such key",
             Self::OffsetOutOfRange => "ERR offset is out of range",
+            Self::BitOffset => "ERR bit offset is not an integer or out of range",
             Self::TooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+            Self::NotAHyperLogLog => "WRONGTYPE Key is not a valid HyperLogLog string value.",
+            Self::CorruptHyperLogLog => "INVALIDOBJ Corrupted HLL object detected",
             Self::InvalidCursor => "ERR invalid cursor",
             Self::DatabaseOutOfRange => "ERR DB index is out of range",
             Self::SameObject => "ERR source and destination objects are the same",

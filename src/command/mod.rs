@@ -3,6 +3,7 @@
 //! A [`Command`] stands directly above its handler. The table, COMMAND and COMMAND DOCS, arity
 //! checks, key look-up, ACL categories and the page of supported commands all read it.
 
+pub mod bitmap;
 pub mod command_docs;
 pub mod command_info;
 pub mod command_keys;
@@ -20,6 +21,7 @@ pub mod generic;
 pub(crate) mod harness;
 pub mod hash;
 mod help;
+pub mod hyperloglog;
 pub mod keys;
 pub mod lolwut;
 mod maxmemory;
@@ -149,6 +151,8 @@ impl Flags {
 pub enum Group {
     String,
     Hash,
+    Bitmap,
+    HyperLogLog,
     Generic,
     Connection,
     Server,
@@ -159,6 +163,8 @@ impl Group {
         match self {
             Self::String => "string",
             Self::Hash => "hash",
+            Self::Bitmap => "bitmap",
+            Self::HyperLogLog => "hyperloglog",
             Self::Generic => "generic",
             Self::Connection => "connection",
             Self::Server => "server",
@@ -170,6 +176,8 @@ impl Group {
         match self {
             Self::String => Some("string"),
             Self::Hash => Some("hash"),
+            Self::Bitmap => Some("bitmap"),
+            Self::HyperLogLog => Some("hyperloglog"),
             Self::Generic => Some("keyspace"),
             Self::Connection => Some("connection"),
             Self::Server => None,

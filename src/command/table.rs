@@ -9,6 +9,8 @@ const GROUPS: &[&[&Command]] = &[
     super::connection::COMMANDS,
     super::string::COMMANDS,
     super::hash::COMMANDS,
+    super::bitmap::COMMANDS,
+    super::hyperloglog::COMMANDS,
     super::generic::COMMANDS,
     super::expire::COMMANDS,
     super::rename::COMMANDS,

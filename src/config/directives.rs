@@ -315,6 +315,19 @@ pub static DIRECTIVES: &[Directive] = &[
         }),
     },
     Directive {
+        name: "hll-sparse-max-bytes",
+        alias: None,
+        group: KEYS,
+        value_name: "bytes",
+        default: "3000",
+        help: "Longest HyperLogLog in the sparse form; a longer one becomes dense",
+        get: |values| values.hll_sparse_max_bytes.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.hll_sparse_max_bytes.set(memory(text, 0..=i64::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
         name: "requirepass",
         alias: None,
         group: SECURITY,

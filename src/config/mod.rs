@@ -247,6 +247,7 @@ mod tests {
             ("hash-max-listpack-value", "8"),
             ("hz", "100"),
             ("proto-max-bulk-len", "2097152"),
+            ("hll-sparse-max-bytes", "1000"),
             ("requirepass", "open sesame"),
             ("enable-debug-command", "local"),
             ("save", ""),

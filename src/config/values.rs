@@ -48,6 +48,8 @@ pub struct Values {
     pub hz: Number,
     /// Bytes of the longest argument.
     pub proto_max_bulk_len: Number,
+    /// Bytes of the longest sparse HyperLogLog.
+    pub hll_sparse_max_bytes: Number,
     /// Empty when no password is needed.
     pub requirepass: Live<String>,
     pub enable_debug_command: Admission,

@@ -137,11 +137,12 @@ impl Side {
         }
         assert!(self.held.is_empty(), "segments are held once a request");
         self.held.extend(places);
-        self.held.sort_unstable();
-        self.held.dedup();
-        for i in 0..self.held.len() {
-            self.locked(self.held[i]).lock.lock();
+        // One key is the usual case.
+        if self.held.len() > 1 {
+            self.held.sort_unstable();
+            self.held.dedup();
         }
+        self.held.iter().for_each(|&place| self.locked(place).lock.lock());
     }
 
     /// Takes all places of the gate: no other side is inside then. Ends with [`Side::release`].
@@ -164,9 +165,9 @@ impl Side {
         match self.grip {
             Grip::Sole | Grip::Nothing => {}
             Grip::Batch => {
-                for i in 0..self.held.len() {
+                for &place in &self.held {
                     // SAFETY: `hold` locked every segment that is in `held`.
-                    unsafe { self.locked(self.held[i]).lock.unlock() };
+                    unsafe { self.locked(place).lock.unlock() };
                 }
                 self.held.clear();
             }
@@ -192,10 +193,21 @@ impl Side {
             let allowed = self.grip == Grip::All || self.held.binary_search(&place).is_ok();
             assert!(allowed, "a request touches {place:?}, which it does not hold");
         }
+        // SAFETY: no other side may touch this segment now: there is none, or its lock is held
+        // here, or all others are shut out.
+        unsafe { self.reach(place) }
+    }
+
+    /// A segment, with the side's counts for its database.
+    ///
+    /// # Safety
+    /// No other side may touch this segment for as long as it is borrowed. `&mut self` keeps this
+    /// side to one segment at a time.
+    #[inline]
+    unsafe fn reach(&mut self, place: Place) -> (&mut Segment, &Counts) {
         let database = self.database(place.db);
         let locked = self.common.databases[database].segment(place.segment);
-        // SAFETY: no other side may touch this segment now: there is none, or its lock is held
-        // here, or all others are shut out. `&mut self` keeps this side to one segment at a time.
+        // SAFETY: the caller's promise.
         let segment = unsafe { &mut *locked.segment.get() };
         (segment, &self.common.places[self.index].counts[database])
     }
@@ -206,15 +218,17 @@ impl Side {
         place: Place,
         look: impl FnOnce(&mut Segment, &Counts) -> R,
     ) -> R {
-        let exclusive = matches!(self.grip, Grip::Sole | Grip::All);
-        if !exclusive {
-            self.hold([place].into_iter());
+        if self.grip != Grip::Batch {
+            let (segment, counts) = self.segment(place);
+            return look(segment, counts);
         }
-        let (segment, counts) = self.segment(place);
+        assert!(self.held.is_empty(), "a visitor holds nothing: two locks need an order");
+        self.locked(place).lock.lock();
+        // SAFETY: its lock is held until the visit is over.
+        let (segment, counts) = unsafe { self.reach(place) };
         let seen = look(segment, counts);
-        if !exclusive {
-            self.release();
-        }
+        // SAFETY: locked above.
+        unsafe { self.locked(place).lock.unlock() };
         seen
     }
 

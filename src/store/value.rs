@@ -133,7 +133,7 @@ impl<'a> New<'a> {
     }
 
     /// As [`New::raw`], for text that is not needed any more: a long one is not copied.
-    pub(super) fn raw_from(text: &'a mut Vec<u8>) -> Self {
+    pub fn raw_from(text: &'a mut Vec<u8>) -> Self {
         match text.len() < SHARED_FROM {
             true => Self::Raw(text),
             false => Self::Shared(std::mem::take(text).into()),

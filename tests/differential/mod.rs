@@ -3,10 +3,12 @@
 //! Each group of commands is a file with a list of generators. A group is added as a file and a
 //! line in [`GROUPS`].
 
+mod bitmaps;
 mod connection;
 mod draw;
 mod generic;
 mod hashes;
+mod hyperloglogs;
 mod server;
 mod strings;
 
@@ -23,6 +25,8 @@ pub type Generator = fn(&mut Random) -> Step;
 /// The groups, each with the weight that its commands have together.
 const GROUPS: &[(usize, &[Generator])] = &[
     (10, strings::COMMANDS),
+    (5, bitmaps::COMMANDS),
+    (3, hyperloglogs::COMMANDS),
     (8, generic::COMMANDS),
     (6, hashes::COMMANDS),
     (1, connection::COMMANDS),
@@ -122,7 +126,9 @@ pub fn step(random: &mut Random) -> Step {
     });
     let (_, commands) = group.expect("the draw is below the total");
     let mut step = random.one_of(commands)(random);
-    if matches!(step.compare, Compare::Member | Compare::Scan) {
+    // What CONFIG SET does to a server lasts: that is not left to chance.
+    let is_setting = step.words.starts_with(&[b"CONFIG".into(), b"SET".into()]);
+    if is_setting || matches!(step.compare, Compare::Member | Compare::Scan) {
         return step;
     }
     if random.chance(8) {

@@ -13,7 +13,7 @@ pub const COMMANDS: &[Generator] = &[
 ];
 
 /// Requests whose keys COMMAND GETKEYS names, or not.
-const REQUESTS: [&str; 12] = [
+const REQUESTS: [&str; 16] = [
     "GET a",
     "SET a 1 EX 5",
     "MSET a 1 b 2",
@@ -22,6 +22,10 @@ const REQUESTS: [&str; 12] = [
     "COPY a b",
     "RENAME a b",
     "LCS a b",
+    "BITOP AND d a b",
+    "BITFIELD a GET u8 0",
+    "PFMERGE d a b",
+    "PFCOUNT a b",
     "PING",
     "nothing a",
     "GET",

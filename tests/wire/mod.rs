@@ -1,12 +1,14 @@
 //! The cases, each against a server of its own.
 
 mod auth;
+mod bitmaps;
 mod client;
 mod connections;
 mod databases;
 mod echo;
 mod expiry;
 mod handshake;
+mod hyperloglogs;
 mod inline;
 mod keys;
 mod large;

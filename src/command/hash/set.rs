@@ -15,7 +15,7 @@ pub(super) static HSET: Command = Command {
     complexity: "O(1) for each field/value pair added, so O(N) to add N field/value pairs when the \
                  command is called with multiple field/value pairs.",
     summary: "Sets fields of a hash; returns how many of them are new.",
-    arguments: &[Argument::key(), Argument::block("data", &[FIELD, VALUE]).multiple()],
+    arguments: &[Argument::key(), Argument::block("field_value", &[FIELD, VALUE]).multiple()],
     run: hset,
     ..Command::BASE
 };
