@@ -24,6 +24,7 @@ mod help;
 pub mod hyperloglog;
 pub mod keys;
 pub mod lolwut;
+mod maxmemory;
 pub mod memory;
 pub mod object;
 pub mod options;

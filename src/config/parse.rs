@@ -29,10 +29,6 @@ pub enum ValueError {
         text: String,
     },
     NotSavePoints,
-    /// What the directive chooses between does not exist yet.
-    Only {
-        value: &'static str,
-    },
     /// It would ask for persistence; only this value does not.
     NothingOnDisk {
         only: &'static str,
@@ -62,7 +58,6 @@ impl fmt::Display for ValueError {
             }
             Self::NotAddress { text } => write!(f, "'{text}' is no IP address or host name"),
             Self::NotSavePoints => f.write_str("Invalid save parameters"),
-            Self::Only { value } => write!(f, "it can only be '{value}' yet"),
             Self::NothingOnDisk { only } => {
                 write!(f, "nothing is kept on disk: it can only be '{only}'")
             }
@@ -144,11 +139,6 @@ pub(super) fn yes_or_no(text: &str) -> Result<bool, ValueError> {
         "no" => Ok(false),
         _ => Err(ValueError::NotYesOrNo),
     }
-}
-
-/// The one value that a directive can have until there is more of it.
-pub(super) fn only(value: &'static str, text: &str) -> Result<(), ValueError> {
-    if text == value { Ok(()) } else { Err(ValueError::Only { value }) }
 }
 
 /// Addresses with spaces between them. `*` and `::*` stand for all of IPv4 and IPv6; a `-` in

@@ -1,6 +1,8 @@
 //! One connection: what it has received and not yet executed, what it has answered and not yet
 //! sent, and how far its end has come.
 
+use std::time::{Duration, Instant};
+
 use crate::clock::Now;
 use crate::output::Output;
 use crate::reactor::backend::{RecvEnd, Sending};
@@ -69,6 +71,8 @@ pub(super) struct Connection<Session> {
     pub(super) listed: bool,
     /// Stands on the reactor's list of connections that this tick has touched.
     pub(super) touched: bool,
+    /// When something came or went last.
+    pub(super) active: Instant,
     tail: Tail,
     /// Bytes that the service waits for before it can do anything.
     missing: usize,
@@ -80,7 +84,7 @@ pub(super) struct Connection<Session> {
 }
 
 impl<Session> Connection<Session> {
-    pub(super) fn new(session: Session) -> Self {
+    pub(super) fn new(session: Session, now: Instant) -> Self {
         Self {
             session,
             phase: Phase::Open,
@@ -92,6 +96,7 @@ impl<Session> Connection<Session> {
             owed: false,
             listed: false,
             touched: false,
+            active: now,
             tail: Tail::default(),
             missing: 0,
             output: Output::new(),
@@ -105,6 +110,7 @@ impl<Session> Connection<Session> {
     where
         S: Service<Session = Session>,
     {
+        self.active = turn.now.steady;
         if self.phase != Phase::Open {
             return;
         }
@@ -303,6 +309,12 @@ impl<Session> Connection<Session> {
         !std::mem::replace(&mut self.shut, true)
     }
 
+    /// True when nothing has come or gone for longer than `timeout`. A send may take long and still
+    /// move, so it is not silence.
+    pub(super) fn is_silent(&self, now: Instant, timeout: Duration) -> bool {
+        !self.sending && now.saturating_duration_since(self.active) > timeout
+    }
+
     /// True when nothing is in flight.
     pub(super) fn is_idle(&self) -> bool {
         self.recv == Recv::Idle && !self.sending
@@ -360,7 +372,7 @@ mod tests {
             let limits =
                 Limits { high_water: 100, low_water: 10, hard_limit: 0, bytes_per_tick: 50 };
             Self {
-                connection: Connection::new(()),
+                connection: Connection::new((), Instant::now()),
                 service: Lines { calls: 0 },
                 outputs: Outputs::new(4, 1024),
                 limits,

@@ -131,7 +131,7 @@ impl Kv {
         if let Some(unfinished) = session.unfinished.take() {
             self.pipeline.restore(*unfinished);
         }
-        self.worker.keyspace.set_now(now);
+        self.worker.begin(now);
         self.worker.keyspace.set_touch(!session.client.no_touch.load(Ordering::Relaxed));
         let served = self.requests(session, input, memory, output, now);
         self.publish(session, now);
@@ -147,12 +147,35 @@ impl Kv {
         link.rates.look_in(instance.uptime_ms(now), || link.flow());
     }
 
+    /// Removes keys whose time is over, `hz` times a second while there are keys that expire.
+    fn sweep(&mut self, now: Now) -> Option<Duration> {
+        if let Some(due) = self.next_sweep.filter(|&due| now.steady < due) {
+            return Some(due - now.steady);
+        }
+        self.next_sweep = None;
+        let Worker { keyspace, instance, .. } = &mut self.worker;
+        let wanted = instance.active_expiry.load(Ordering::Relaxed);
+        if !wanted || (0..keyspace.databases()).all(|db| keyspace.expiring(db) == 0) {
+            return None;
+        }
+        let period = Duration::from_secs(1) / instance.config.hz.get().max(1) as u32;
+        keyspace.set_now(now);
+        keyspace.enter();
+        let begun = Instant::now();
+        keyspace.sweep(|| begun.elapsed() < SWEEP_TIME);
+        keyspace.leave();
+        self.next_sweep = Some(now.steady + period);
+        self.publish_tally();
+        Some(period)
+    }
+
     fn publish_tally(&mut self) {
         let tally = self.worker.keyspace.take_tally();
         let stats = self.worker.stats();
         stats.hits.add(tally.hits);
         stats.misses.add(tally.misses);
         stats.expired.add(tally.expired);
+        stats.evicted.add(tally.evicted);
         stats.changes.add(tally.changes);
     }
 }
@@ -223,26 +246,13 @@ impl Service for Kv {
         self.worker.keyspace.leave();
     }
 
-    /// Removes keys whose time is over, `hz` times a second while there are keys that expire.
+    /// Removes keys whose time is over, and others while there are too many.
     fn housekeep(&mut self, now: Now) -> Option<Duration> {
-        if let Some(due) = self.next_sweep.filter(|&due| now.steady < due) {
-            return Some(due - now.steady);
+        if self.worker.keep_room(now) {
+            self.publish_tally();
+            return Some(Duration::ZERO);
         }
-        self.next_sweep = None;
-        let Worker { keyspace, instance, .. } = &mut self.worker;
-        let wanted = instance.active_expiry.load(Ordering::Relaxed);
-        if !wanted || (0..keyspace.databases()).all(|db| keyspace.expiring(db) == 0) {
-            return None;
-        }
-        let period = Duration::from_secs(1) / instance.config.hz.get().max(1) as u32;
-        keyspace.set_now(now);
-        keyspace.enter();
-        let begun = Instant::now();
-        keyspace.sweep(|| begun.elapsed() < SWEEP_TIME);
-        keyspace.leave();
-        self.next_sweep = Some(now.steady + period);
-        self.publish_tally();
-        Some(period)
+        self.sweep(now)
     }
 }
 

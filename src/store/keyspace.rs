@@ -2,8 +2,10 @@
 
 use ahash::RandomState;
 
+use super::access::{AccessClock, Lfu};
 use super::collection::{Collection, WrongType};
 use super::entry::Entry;
+use super::eviction::Evictor;
 use super::expiry::Sweep;
 use super::free;
 use super::gate::{Place, SEGMENTS, Side};
@@ -17,11 +19,12 @@ pub struct Keyspace {
     pub(super) side: Side,
     pub(super) hasher: RandomState,
     pub(super) now_ms: u64,
-    now_s: u32,
+    pub(super) clock: AccessClock,
     /// CLIENT NO-TOUCH: reads leave the access times as they are.
     touch: bool,
     tally: Tally,
     pub(super) sweep: Sweep,
+    pub(super) evictor: Evictor,
 }
 
 /// What happened since the last [`Keyspace::take_tally`].
@@ -32,6 +35,8 @@ pub struct Tally {
     pub misses: u64,
     /// Keys whose time was over.
     pub expired: u64,
+    /// Keys given up because memory was short.
+    pub evicted: u64,
     /// All changes of keys.
     pub changes: u64,
 }
@@ -46,10 +51,11 @@ impl Keyspace {
             side,
             hasher: hasher.clone(),
             now_ms: 0,
-            now_s: 0,
+            clock: AccessClock::new(),
             touch: true,
             tally: Tally::default(),
             sweep: Sweep::default(),
+            evictor: Evictor::default(),
         };
         Side::all(databases, reactors).into_iter().map(open).collect()
     }
@@ -58,11 +64,17 @@ impl Keyspace {
     #[inline]
     pub fn set_now(&mut self, now: Now) {
         self.now_ms = now.unix_ms();
-        self.now_s = now.unix_s() as u32;
+        self.clock.set_now(now);
     }
 
     pub fn now_ms(&self) -> u64 {
         self.now_ms
+    }
+
+    /// How uses of keys are counted; None, as at first, keeps the time of the last one instead.
+    #[inline]
+    pub fn set_lfu(&mut self, lfu: Option<Lfu>) {
+        self.clock.set_lfu(lfu);
     }
 
     /// Whether reads count as accesses; they do by default.
@@ -128,7 +140,7 @@ impl Keyspace {
         let (segment, _) = self.side.segment(place);
         let entry = segment.at_mut(position)?;
         if self.touch {
-            entry.touch(self.now_s);
+            self.clock.touch(entry);
         }
         Some(entry.value())
     }
@@ -159,9 +171,8 @@ impl Keyspace {
 
     #[inline]
     fn peek_at(&mut self, place: Place, position: usize) -> Option<Peek<'_>> {
-        let now_s = self.now_s;
         let (segment, _) = self.side.segment(place);
-        Some(Peek { entry: segment.at(position)?, segment, now_s })
+        Some(Peek { entry: segment.at(position)?, segment, clock: &self.clock })
     }
 
     /// Changes a key: the one way to write. `change` sees the key's slot, taken or empty.
@@ -181,7 +192,7 @@ impl Keyspace {
         let outcome = change(&mut slot);
         if let Some(change) = slot.change {
             if let Some(entry) = slot.position.and_then(|position| slot.segment.at_mut(position)) {
-                entry.touch(self.now_s);
+                self.clock.touch(entry);
             }
             self.changed(change);
         }
@@ -230,7 +241,8 @@ impl Keyspace {
         let segments = self.side.take_all(db);
         self.tally.changes += removed as u64;
         if in_background && removed > 0 {
-            free::later(segments);
+            let memory = |segment: &Segment| segment.table_memory() + segment.entry_memory();
+            free::later(segments.iter().map(memory).sum(), segments);
         }
         removed
     }
@@ -301,6 +313,7 @@ impl Keyspace {
     pub(super) fn changed(&mut self, change: Change) {
         self.tally.changes += 1;
         self.tally.expired += u64::from(change == Change::Expired);
+        self.tally.evicted += u64::from(change == Change::Evicted);
     }
 }
 
@@ -315,7 +328,7 @@ pub struct Ahead {
 pub struct Peek<'a> {
     entry: &'a Entry,
     segment: &'a Segment,
-    now_s: u32,
+    clock: &'a AccessClock,
 }
 
 impl<'a> Peek<'a> {
@@ -334,9 +347,14 @@ impl<'a> Peek<'a> {
         Owned(Entry::new(self.entry.key(), value, self.entry.expiry()))
     }
 
-    /// Seconds since the last access.
+    /// Seconds since the last access; means nothing while accesses are counted instead.
     pub fn idle_s(&self) -> u32 {
-        self.now_s.saturating_sub(self.entry.last_access())
+        self.clock.idle_s(self.entry.access())
+    }
+
+    /// How often the key is used, on a scale of logarithms; needs [`Keyspace::set_lfu`].
+    pub fn frequency(&self) -> u8 {
+        self.clock.frequency(self.entry.access())
     }
 
     /// Bytes of memory that this key takes: entry, what the value holds, and its share of the table.
@@ -363,7 +381,7 @@ pub(super) fn is_due(entry: &Entry, now_ms: u64) -> bool {
 
 /// The segment for a hash. Its table uses the lower half and the highest eight bits; these are between.
 #[inline]
-fn place(db: usize, hash: u64) -> Place {
+pub(super) fn place(db: usize, hash: u64) -> Place {
     Place { db, segment: (hash >> 40) as usize % SEGMENTS }
 }
 
