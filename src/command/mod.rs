@@ -31,6 +31,7 @@ pub mod rename;
 pub mod scan;
 pub mod server;
 pub mod set;
+pub mod sort;
 pub mod string;
 mod syntax;
 pub mod table;
@@ -212,6 +213,8 @@ pub enum Kind {
     Integer,
     Double,
     Pattern,
+    /// A pattern of keys, with the index of the key specification that speaks of them.
+    KeyPattern(usize),
     UnixTime,
     /// Nothing but its token.
     PureToken,
@@ -276,6 +279,12 @@ impl Argument {
 
     pub const fn multiple(mut self) -> Self {
         self.multiple = true;
+        self
+    }
+
+    /// As `multiple`, with the token again for each.
+    pub const fn multiple_with_token(mut self) -> Self {
+        (self.multiple, self.multiple_token) = (true, true);
         self
     }
 }

@@ -8,9 +8,9 @@
 mod element;
 mod hash;
 mod integers;
-mod members;
 mod packed;
 mod set;
+mod set_members;
 mod table;
 
 pub use hash::Hash;
