@@ -31,6 +31,8 @@ pub mod options;
 pub mod rename;
 pub mod scan;
 pub mod server;
+pub mod set;
+pub mod sort;
 pub mod string;
 mod syntax;
 pub mod table;
@@ -151,6 +153,7 @@ impl Flags {
 pub enum Group {
     String,
     Hash,
+    Set,
     Bitmap,
     HyperLogLog,
     Generic,
@@ -163,6 +166,7 @@ impl Group {
         match self {
             Self::String => "string",
             Self::Hash => "hash",
+            Self::Set => "set",
             Self::Bitmap => "bitmap",
             Self::HyperLogLog => "hyperloglog",
             Self::Generic => "generic",
@@ -176,6 +180,7 @@ impl Group {
         match self {
             Self::String => Some("string"),
             Self::Hash => Some("hash"),
+            Self::Set => Some("set"),
             Self::Bitmap => Some("bitmap"),
             Self::HyperLogLog => Some("hyperloglog"),
             Self::Generic => Some("keyspace"),
@@ -209,6 +214,8 @@ pub enum Kind {
     Integer,
     Double,
     Pattern,
+    /// A pattern of keys, with the index of the key specification that speaks of them.
+    KeyPattern(usize),
     UnixTime,
     /// Nothing but its token.
     PureToken,
@@ -273,6 +280,12 @@ impl Argument {
 
     pub const fn multiple(mut self) -> Self {
         self.multiple = true;
+        self
+    }
+
+    /// As `multiple`, with the token again for each.
+    pub const fn multiple_with_token(mut self) -> Self {
+        (self.multiple, self.multiple_token) = (true, true);
         self
     }
 }

@@ -19,7 +19,7 @@ use std::ptr::NonNull;
 use bytes::Bytes;
 
 use super::access::UNUSED;
-use super::collection::{AnyCollection, Hash, SIZE};
+use super::collection::{AnyCollection, Hash, SIZE, Set};
 use super::prefetch::prefetch;
 use super::value::{New, SHARED_FROM, Text, Value};
 
@@ -51,6 +51,7 @@ const KIND_RAW: u8 = 2;
 const KIND_SHARED: u8 = 3;
 /// From here on, types of collections.
 const KIND_HASH: u8 = 4;
+const KIND_SET: u8 = 6;
 const HAS_EXPIRY: u8 = 0b1000_0000;
 const HAS_LONG_KEY: u8 = 0b0100_0000;
 
@@ -67,6 +68,10 @@ pub trait InEntry: Sized {
 
 impl InEntry for Hash {
     const KIND: u8 = KIND_HASH;
+}
+
+impl InEntry for Set {
+    const KIND: u8 = KIND_SET;
 }
 
 /// Where the parts of an entry stand, in bytes from its beginning.
@@ -107,6 +112,7 @@ impl Entry {
             New::Integer(_) => (KIND_INTEGER, &b""[..]),
             New::Shared(_) => (KIND_SHARED, &b""[..]),
             New::Collection(AnyCollection::Hash(_)) => (KIND_HASH, &b""[..]),
+            New::Collection(AnyCollection::Set(_)) => (KIND_SET, &b""[..]),
         };
         // The header could not hold the length, and parts would be looked for beyond the entry.
         assert!(text.len() < SHARED_FROM, "longer texts are shared");
@@ -138,6 +144,9 @@ impl Entry {
                 New::Shared(bytes) => base.add(plan.word).cast::<Bytes>().write(bytes),
                 New::Collection(AnyCollection::Hash(hash)) => {
                     base.add(plan.word).cast::<Hash>().write(hash);
+                }
+                New::Collection(AnyCollection::Set(set)) => {
+                    base.add(plan.word).cast::<Set>().write(set);
                 }
                 New::Text(_) | New::Raw(_) => {}
             }
@@ -171,6 +180,7 @@ impl Entry {
                 KIND_INTEGER => Value::String(Text::Integer(*self.at(plan.word).cast::<i64>())),
                 KIND_SHARED => Value::String(Text::Shared(&*self.at(plan.word).cast::<Bytes>())),
                 KIND_HASH => Value::Hash(&*self.at(plan.word).cast::<Hash>()),
+                KIND_SET => Value::Set(&*self.at(plan.word).cast::<Set>()),
                 kind => {
                     let text = self.at(plan.key + key_len);
                     let text = std::slice::from_raw_parts(text, header.text_len as usize);
@@ -338,6 +348,7 @@ impl Entry {
     fn take_collection(&mut self) -> Option<AnyCollection> {
         match self.header().tag & KIND {
             KIND_HASH => self.collection_mut().map(std::mem::take).map(AnyCollection::Hash),
+            KIND_SET => self.collection_mut().map(std::mem::take).map(AnyCollection::Set),
             _ => None,
         }
     }
@@ -393,6 +404,7 @@ impl Drop for Entry {
             match self.header().tag & KIND {
                 KIND_SHARED => self.at_mut(plan.word).cast::<Bytes>().drop_in_place(),
                 KIND_HASH => self.at_mut(plan.word).cast::<Hash>().drop_in_place(),
+                KIND_SET => self.at_mut(plan.word).cast::<Set>().drop_in_place(),
                 _ => {}
             }
             dealloc(self.0.as_ptr().cast(), plan.layout());

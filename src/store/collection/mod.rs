@@ -7,10 +7,14 @@
 
 mod element;
 mod hash;
+mod integers;
 mod packed;
+mod set;
+mod set_members;
 mod table;
 
 pub use hash::Hash;
+pub use set::{Set, SetLimits};
 
 use super::entry::InEntry;
 use super::value::Value;
@@ -44,6 +48,7 @@ pub trait Collection: InEntry + Clone + Default + Send + 'static {
 #[derive(Clone, Debug)]
 pub enum AnyCollection {
     Hash(Hash),
+    Set(Set),
 }
 
 /// How large a collection may become before its packed form is given up.
