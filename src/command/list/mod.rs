@@ -5,14 +5,16 @@ mod moving;
 mod pop;
 mod push;
 mod read;
+mod search;
 
 use std::ops::Range;
 
 use edit::{LINSERT, LREM, LSET, LTRIM};
 use moving::{LMOVE, RPOPLPUSH};
-use pop::{LPOP, RPOP};
+use pop::{LMPOP, LPOP, RPOP};
 use push::{LPUSH, LPUSHX, RPUSH, RPUSHX};
 use read::{LINDEX, LLEN, LRANGE};
+use search::LPOS;
 
 use super::options::is;
 use super::{Argument, Call, Command, Error, Flags};
@@ -20,8 +22,8 @@ use crate::store::{ChunkSize, End, List};
 
 /// The commands of this group, in the order of Redis' documentation.
 pub(super) const COMMANDS: &[&Command] = &[
-    &LINDEX, &LINSERT, &LLEN, &LMOVE, &LPOP, &LPUSH, &LPUSHX, &LRANGE, &LREM, &LSET, &LTRIM, &RPOP,
-    &RPOPLPUSH, &RPUSH, &RPUSHX,
+    &LINDEX, &LINSERT, &LLEN, &LMOVE, &LMPOP, &LPOP, &LPOS, &LPUSH, &LPUSHX, &LRANGE, &LREM, &LSET,
+    &LTRIM, &RPOP, &RPOPLPUSH, &RPUSH, &RPUSHX,
 ];
 
 const READ: Flags = Flags::READONLY;
