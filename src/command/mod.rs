@@ -23,6 +23,7 @@ pub mod hash;
 mod help;
 pub mod hyperloglog;
 pub mod keys;
+pub mod list;
 pub mod lolwut;
 mod maxmemory;
 pub mod memory;
@@ -152,6 +153,7 @@ impl Flags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Group {
     String,
+    List,
     Hash,
     Set,
     Bitmap,
@@ -165,6 +167,7 @@ impl Group {
     pub fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::List => "list",
             Self::Hash => "hash",
             Self::Set => "set",
             Self::Bitmap => "bitmap",
@@ -179,6 +182,7 @@ impl Group {
     pub fn category(self) -> Option<&'static str> {
         match self {
             Self::String => Some("string"),
+            Self::List => Some("list"),
             Self::Hash => Some("hash"),
             Self::Set => Some("set"),
             Self::Bitmap => Some("bitmap"),

@@ -15,7 +15,7 @@ pub enum ValueError {
     NotMemory,
     NotYesOrNo,
     OutOfRange {
-        min: u64,
+        min: i64,
         max: u64,
     },
     /// Like `OutOfRange`, for a number that is written in octal.
@@ -29,6 +29,10 @@ pub enum ValueError {
         text: String,
     },
     NotSavePoints,
+    /// Nothing else is true of this server.
+    Only {
+        value: &'static str,
+    },
     /// It would ask for persistence; only this value does not.
     NothingOnDisk {
         only: &'static str,
@@ -58,6 +62,7 @@ impl fmt::Display for ValueError {
             }
             Self::NotAddress { text } => write!(f, "'{text}' is no IP address or host name"),
             Self::NotSavePoints => f.write_str("Invalid save parameters"),
+            Self::Only { value } => write!(f, "it can only be '{value}'"),
             Self::NothingOnDisk { only } => {
                 write!(f, "nothing is kept on disk: it can only be '{only}'")
             }
@@ -100,6 +105,13 @@ pub(super) fn integer(text: &str, range: RangeInclusive<u64>) -> Result<u64, Val
     u64::try_from(value).ok().filter(|value| range.contains(value)).ok_or_else(|| outside(range))
 }
 
+/// As [`integer`], where a sign is allowed.
+pub(super) fn signed(text: &str, range: RangeInclusive<i64>) -> Result<i64, ValueError> {
+    let value = parse_i64(text.as_bytes()).ok_or(ValueError::NotInteger)?;
+    let (min, max) = (*range.start(), *range.end() as u64);
+    if range.contains(&value) { Ok(value) } else { Err(ValueError::OutOfRange { min, max }) }
+}
+
 /// Permission bits in octal.
 pub(super) fn permissions(text: &str) -> Result<u32, ValueError> {
     const MAX: u32 = 0o777;
@@ -139,6 +151,11 @@ pub(super) fn yes_or_no(text: &str) -> Result<bool, ValueError> {
         "no" => Ok(false),
         _ => Err(ValueError::NotYesOrNo),
     }
+}
+
+/// The one value that a directive may have.
+pub(super) fn only(value: &'static str, text: &str) -> Result<(), ValueError> {
+    if text == value { Ok(()) } else { Err(ValueError::Only { value }) }
 }
 
 /// Addresses with spaces between them. `*` and `::*` stand for all of IPv4 and IPv6; a `-` in
@@ -184,7 +201,7 @@ pub(super) fn no_save_points(text: &str) -> Result<(), ValueError> {
 }
 
 fn outside(range: RangeInclusive<u64>) -> ValueError {
-    ValueError::OutOfRange { min: *range.start(), max: *range.end() }
+    ValueError::OutOfRange { min: *range.start() as i64, max: *range.end() }
 }
 
 #[cfg(test)]

@@ -20,7 +20,9 @@ mod slot;
 mod value;
 
 pub use access::Lfu;
-pub use collection::{AnyCollection, Collection, Hash, Limits, Set, SetLimits, WrongType};
+pub use collection::{
+    AnyCollection, ChunkSize, Collection, End, Hash, Limits, List, Set, SetLimits, WrongType,
+};
 pub use eviction::{Order, Policy};
 pub use free::unfreed;
 pub use keyspace::{Ahead, Keyspace, Memory, Peek, Tally};
