@@ -84,7 +84,7 @@ pub static SCAN: Command = Command {
 
 fn scan(call: &mut Call<'_>) -> Result<(), Error> {
     let start = cursor(&call.args[1])?;
-    let options = ScanOptions::parse(call.args.rest(2))?;
+    let options = ScanOptions::parse(call.args.rest(2), &["TYPE"])?;
     let mut found = Found::new(call);
     let next = call.keyspace.scan(call.session.db, Cursor(start), options.count, |key, value| {
         if options.wants(key) && options.wants_type(value.type_name()) {
@@ -99,7 +99,7 @@ fn scan(call: &mut Call<'_>) -> Result<(), Error> {
 
 /// Reads a cursor as C's `strtoul` does: 64 bits, after a sign perhaps, up to a zero byte; nothing at
 /// all is 0.
-fn cursor(word: &[u8]) -> Result<u64, Error> {
+pub(super) fn cursor(word: &[u8]) -> Result<u64, Error> {
     let (negative, digits) = match word.split(|byte| *byte == 0).next().unwrap_or_default() {
         [] => return Ok(0),
         [b'-', digits @ ..] => (true, digits),
@@ -111,28 +111,35 @@ fn cursor(word: &[u8]) -> Result<u64, Error> {
     Ok(if negative { number.wrapping_neg() } else { number })
 }
 
-/// MATCH, COUNT and TYPE.
-struct ScanOptions<'a> {
+/// MATCH and COUNT, and what only some commands have: TYPE and NOVALUES.
+pub(super) struct ScanOptions<'a> {
     pattern: Option<&'a [u8]>,
     /// About how much to look at in one call; at least 1.
-    count: usize,
+    pub(super) count: usize,
     kind: Option<&'a [u8]>,
+    pub(super) no_values: bool,
 }
 
 impl<'a> ScanOptions<'a> {
     const COUNT: usize = 10;
 
-    fn parse(options: Args<'a>) -> Result<Self, Error> {
-        let mut parsed = Self { pattern: None, count: Self::COUNT, kind: None };
+    /// Beside MATCH and COUNT, the command has the options `more`.
+    pub(super) fn parse(options: Args<'a>, more: &[&str]) -> Result<Self, Error> {
+        let mut parsed = Self { pattern: None, count: Self::COUNT, kind: None, no_values: false };
         let mut words = options.iter();
         while let Some(option) = words.next() {
+            let has = |name: &str| more.contains(&name) && is(option, name);
+            if has("NOVALUES") {
+                parsed.no_values = true;
+                continue;
+            }
             let value = words.next().ok_or(Error::Syntax)?;
             if is(option, "COUNT") {
                 let count = usize::try_from(integer(value)?).ok();
                 parsed.count = count.filter(|count| *count > 0).ok_or(Error::Syntax)?;
             } else if is(option, "MATCH") {
                 parsed.pattern = Some(value).filter(|pattern| *pattern != b"*");
-            } else if is(option, "TYPE") {
+            } else if has("TYPE") {
                 parsed.kind = Some(value);
             } else {
                 return Err(Error::Syntax);
@@ -141,7 +148,7 @@ impl<'a> ScanOptions<'a> {
         Ok(parsed)
     }
 
-    fn wants(&self, name: &[u8]) -> bool {
+    pub(super) fn wants(&self, name: &[u8]) -> bool {
         self.pattern.is_none_or(|pattern| glob::matches(pattern, name))
     }
 
@@ -152,23 +159,23 @@ impl<'a> ScanOptions<'a> {
 }
 
 /// The elements of an array whose length is known only when the last one has come.
-struct Found {
+pub(super) struct Found {
     elements: Output,
     count: usize,
     version: Version,
 }
 
 impl Found {
-    fn new(call: &Call<'_>) -> Self {
+    pub(super) fn new(call: &Call<'_>) -> Self {
         Self { elements: Output::new(), count: 0, version: call.session.version }
     }
 
-    fn add(&mut self, element: &[u8]) {
+    pub(super) fn add(&mut self, element: &[u8]) {
         Reply::new(&mut self.elements, self.version).bulk(element);
         self.count += 1;
     }
 
-    fn write(&self, reply: &mut Reply<'_>) {
+    pub(super) fn write(&self, reply: &mut Reply<'_>) {
         reply.array(self.count);
         for segment in self.elements.segments(0) {
             reply.output().extend(segment);

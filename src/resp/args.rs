@@ -45,6 +45,11 @@ impl<'a> Args<'a> {
         Self { bytes: self.bytes, spans: self.spans.get(first..).unwrap_or_default() }
     }
 
+    /// The first `count` arguments; all if there are no more.
+    pub fn first(self, count: usize) -> Self {
+        Self { bytes: self.bytes, spans: &self.spans[..count.min(self.spans.len())] }
+    }
+
     #[inline]
     pub fn iter(
         self,

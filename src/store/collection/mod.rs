@@ -8,9 +8,11 @@
 mod element;
 mod hash;
 mod packed;
+mod pairs;
 mod table;
 
 pub use hash::Hash;
+pub use pairs::Ends;
 
 use super::entry::InEntry;
 use super::value::Value;
@@ -38,6 +40,12 @@ pub trait Collection: InEntry + Clone + Default + Send + 'static {
 
     /// Bytes allocated, those inside the entry not included; told without looking at each element.
     fn heap_size(&self) -> usize;
+
+    /// Before this no element ends by itself, in milliseconds since the Unix epoch; None if none does.
+    #[inline]
+    fn soonest(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A collection on its way into the store.
