@@ -199,3 +199,211 @@ fn reply_deadlines(call: &mut Call<'_>, start: u64, unit: i64) -> Result<(), Err
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command::harness::Harness;
+
+    /// Three fields, packed, or many of which these are the first.
+    fn each_size() -> impl Iterator<Item = Harness> {
+        Harness::each_way().into_iter().flat_map(|harness| {
+            let mut harnesses = [harness, Harness::new()];
+            for (harness, fields) in harnesses.iter_mut().zip([3, 700]) {
+                (0..fields).for_each(|i| drop(harness.run(&format!("HSET h f{i} {i}"))));
+            }
+            harnesses
+        })
+    }
+
+    /// The codes that a command answers with.
+    fn codes(harness: &mut Harness, line: &str) -> Vec<i64> {
+        let reply = harness.run(line);
+        let mut lines = reply.lines();
+        let head = lines.next().expect("a reply");
+        let codes: Vec<i64> = lines.map(|line| line[1..].parse().expect("an integer")).collect();
+        assert_eq!(head, format!("*{}", codes.len()), "{line}: {reply}");
+        codes
+    }
+
+    #[test]
+    fn a_field_ends_when_its_time_is_over() {
+        for mut harness in each_size() {
+            let before: usize = harness.run("HLEN h")[1..].trim().parse().expect("a length");
+            assert_eq!(codes(&mut harness, "HPEXPIRE h 10 FIELDS 3 f0 none f1"), [1, -2, 1]);
+            assert_eq!(codes(&mut harness, "HPTTL h FIELDS 4 f0 f2 none f1"), [10, -1, -2, 10]);
+            harness.wait_ms(10);
+            assert_eq!(
+                harness.run("HGET h f0"),
+                "$1\r\n0\r\n",
+                "still there in its last millisecond"
+            );
+            harness.wait_ms(1);
+            assert_eq!(harness.run("HGET h f0"), "$-1\r\n");
+            assert_eq!(harness.run("HLEN h"), format!(":{}\r\n", before - 2));
+            assert_eq!(harness.run("HEXISTS h f1"), ":0\r\n");
+            assert_eq!(codes(&mut harness, "HTTL h FIELDS 2 f1 f2"), [-2, -1]);
+            assert_eq!(codes(&mut harness, "HEXPIRE h 10 FIELDS 1 f1"), [-2]);
+            assert_eq!(harness.run("HSET h f1 again"), ":1\r\n");
+            assert_eq!(codes(&mut harness, "HTTL h FIELDS 1 f1"), [-1]);
+        }
+    }
+
+    #[test]
+    fn the_last_field_that_ends_takes_the_key_with_it() {
+        for reads in ["GET h", "EXISTS h", "HLEN h", "TYPE h", "HSET h new 1", "HDEL h f0"] {
+            for mut harness in Harness::each_way() {
+                harness.run("HSET h f0 0 f1 1");
+                assert_eq!(codes(&mut harness, "HPEXPIRE h 10 FIELDS 2 f0 f1"), [1, 1]);
+                assert!(harness.worker.keyspace.ages(0));
+                harness.wait_ms(11);
+                harness.run(reads);
+                let expected = usize::from(reads.starts_with("HSET"));
+                assert_eq!(harness.len(0), expected, "{reads}");
+                assert!(!harness.worker.keyspace.ages(0), "{reads}");
+                assert_eq!(harness.run("HGETALL h").matches("f1").count(), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn the_sweep_removes_fields_that_nobody_asks_for() {
+        for mut harness in each_size() {
+            harness.run("HSET other a 1");
+            codes(&mut harness, "HPEXPIRE h 10 FIELDS 2 f0 f1");
+            codes(&mut harness, "HPEXPIRE other 10 FIELDS 1 a");
+            harness.run("EXPIRE h 100");
+            harness.wait_ms(11);
+            harness.worker.keyspace.set_now(harness.now);
+            harness.worker.keyspace.enter();
+            assert!(harness.worker.keyspace.sweep(|| true));
+            harness.worker.keyspace.leave();
+            assert_eq!((harness.len(0), harness.worker.keyspace.expiring(0)), (1, 1));
+            let soonest = harness.look("h", |found| found.value().encoding());
+            assert_eq!(soonest, "hashtable");
+            harness.run("PERSIST h");
+            assert!(!harness.worker.keyspace.ages(0));
+        }
+    }
+
+    #[test]
+    fn a_sweep_that_is_stopped_loses_no_field() {
+        let mut harness = Harness::new();
+        for i in 0..2000 {
+            harness.run(&format!("HSETEX h PX {} FIELDS 1 f{i} v", 1 + i / 2));
+        }
+        harness.run("HSET h stays v");
+        harness.wait_ms(501);
+        harness.worker.keyspace.set_now(harness.now);
+        let mut calls = 0;
+        while !harness.worker.keyspace.sweep(|| false) {
+            calls += 1;
+            assert!(calls < 5000, "it gets nowhere");
+        }
+        harness.now = crate::clock::Now { unix_us: harness.now.unix_us - 400_000, ..harness.now };
+        assert_eq!(harness.run("HLEN h"), ":1001\r\n", "what is due is gone before it is read");
+        harness.wait_ms(2_000);
+        assert_eq!(harness.run("HLEN h"), ":1\r\n");
+    }
+
+    #[test]
+    fn what_changes_the_value_keeps_the_deadline_and_what_sets_it_does_not() {
+        let mut harness = Harness::new();
+        for (line, left) in [
+            ("HINCRBY h f 100000", 100),
+            ("HINCRBYFLOAT h f 1.5", 100),
+            ("HSETNX h f 1", 100),
+            ("HSETEX h KEEPTTL FIELDS 1 f 7", 100),
+            ("HGETEX h FIELDS 1 f", 100),
+            ("HSET h f 1", -1),
+            ("HMSET h f 1", -1),
+            ("HSETEX h FIELDS 1 f 1", -1),
+            ("HGETEX h PERSIST FIELDS 1 f", -1),
+            ("HSETEX h EX 7 FIELDS 1 f 1", 7),
+            ("HGETEX h EX 8 FIELDS 1 f", 8),
+        ] {
+            harness.run("HSET h f 1");
+            assert_eq!(codes(&mut harness, "HEXPIRE h 100 FIELDS 1 f"), [1]);
+            harness.run(line);
+            assert_eq!(codes(&mut harness, "HTTL h FIELDS 1 f"), [left], "{line}");
+        }
+    }
+
+    #[test]
+    fn deadlines_go_where_the_hash_goes() {
+        for mut harness in each_size() {
+            codes(&mut harness, "HPEXPIRE h 1000 FIELDS 1 f0");
+            harness.run("COPY h copy");
+            harness.run("EXPIRE h 50");
+            harness.run("RENAME h renamed");
+            harness.run("PERSIST renamed");
+            for key in ["copy", "renamed"] {
+                assert_eq!(codes(&mut harness, &format!("HPTTL {key} FIELDS 2 f0 f1")), [1000, -1]);
+            }
+            harness.run("SET copy v");
+            harness.wait_ms(1001);
+            assert_eq!(harness.run("HEXISTS renamed f0"), ":0\r\n");
+            assert_eq!(harness.run("GET copy"), "$1\r\nv\r\n");
+            assert!(!harness.worker.keyspace.ages(0));
+        }
+    }
+
+    #[test]
+    fn conditions_compare_with_the_present_deadline() {
+        for mut harness in Harness::each_way() {
+            harness.run("HSET h f 1 g 2");
+            for (line, code) in [
+                ("HEXPIRE h 10 XX FIELDS 1 f", 0),
+                ("HEXPIRE h 10 GT FIELDS 1 f", 0),
+                ("HEXPIRE h 0 XX FIELDS 1 f", 0),
+                ("HEXPIRE h 10 lt FIELDS 1 f", 1),
+                ("HEXPIRE h 5 GT FIELDS 1 f", 0),
+                ("HEXPIRE h 15 LT FIELDS 1 f", 0),
+                ("HEXPIRE h 15 NX FIELDS 1 f", 0),
+                ("HEXPIRE h 15 GT fields 1 f", 1),
+                ("HPERSIST h FIELDS 1 f", 1),
+                ("HPERSIST h FIELDS 1 f", -1),
+                ("HPERSIST h FIELDS 1 none", -2),
+                ("HPERSIST none FIELDS 1 f", -2),
+                ("HEXPIREAT h 33177117420 NX FIELDS 1 f", 1),
+                ("HEXPIRETIME h FIELDS 1 f", 33_177_117_420),
+                ("HPEXPIREAT h 33177117420500 FIELDS 1 f", 1),
+                ("HPEXPIRETIME h FIELDS 1 f", 33_177_117_420_500),
+                ("HEXPIRETIME h FIELDS 1 f", 33_177_117_421),
+                ("HEXPIREAT h 1 FIELDS 1 f", 2),
+                ("HEXPIRE h 0 FIELDS 1 g", 2),
+                ("HEXPIRE h 0 FIELDS 1 g", -2),
+            ] {
+                assert_eq!(codes(&mut harness, line), [code], "{line}");
+            }
+            assert_eq!((harness.len(0), harness.worker.keyspace.ages(0)), (0, false));
+        }
+    }
+
+    #[test]
+    fn faults_change_nothing() {
+        let mut harness = Harness::new();
+        harness.run("HSET h f v");
+        let syntax = "syntax error";
+        let fields = "numfields should be greater than 0 and match the provided number of fields";
+        for (line, error) in [
+            ("HEXPIRE h 10 NX XX FIELDS 1 f", syntax),
+            ("HEXPIRE h 10 NX 1 f g", syntax),
+            ("HEXPIRE h 10 foo FIELDS 1 f", "Unsupported option foo"),
+            ("HEXPIRE h x FIELDS 1 f", "value is not an integer or out of range"),
+            ("HEXPIRE h -1 FIELDS 1 f", "invalid expire time in 'hexpire' command"),
+            (
+                "HEXPIRE h 9223372036854775807 FIELDS 1 f",
+                "invalid expire time in 'hexpire' command",
+            ),
+            ("HEXPIRE h 10 FIELDS 2 f", fields),
+            ("HEXPIRE h 10 FIELDS 0 f", fields),
+            ("HEXPIRE h 10 FIELDS x f", "value is not an integer or out of range"),
+            ("HTTL h NX FIELDS 1 f", syntax),
+            ("HTTL h FIELDS 1", "wrong number of arguments for 'httl' command"),
+            ("HPERSIST h FIELDS -1 f", fields),
+        ] {
+            assert_eq!(harness.run(line), format!("-ERR {error}\r\n"), "{line}");
+        }
+        assert_eq!(harness.encoding("h"), "listpack");
+    }
+}

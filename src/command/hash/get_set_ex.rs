@@ -213,3 +213,85 @@ impl<'a> Options<'a> {
 
 const ONE_OF_KEEPTTL: &str = "Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified";
 const ONE_OF_PERSIST: &str = "Only one of EX, PX, EXAT, PXAT or PERSIST arguments can be specified";
+
+#[cfg(test)]
+mod tests {
+    use crate::command::harness::Harness;
+
+    const NOW_GONE: &str = "*1\r\n:-2\r\n";
+
+    #[test]
+    fn hgetdel_returns_what_it_deletes() {
+        for mut harness in Harness::each_way() {
+            harness.run("HSET h a 1 b two");
+            assert_eq!(harness.run("HGETDEL h FIELDS 3 a c a"), "*3\r\n$1\r\n1\r\n$-1\r\n$-1\r\n");
+            assert_eq!(harness.run("HGETDEL h FIELDS 1 b"), "*1\r\n$3\r\ntwo\r\n");
+            assert_eq!(harness.run("HGETDEL h FIELDS 1 b"), "*1\r\n$-1\r\n");
+            assert_eq!(harness.len(0), 0);
+        }
+    }
+
+    #[test]
+    fn hgetex_returns_what_it_lets_end() {
+        for mut harness in Harness::each_way() {
+            harness.run("HSET h a 1 b 2");
+            assert_eq!(harness.run("HGETEX h FIELDS 1 a"), "*1\r\n$1\r\n1\r\n");
+            assert_eq!(harness.encoding("h"), "listpack");
+            assert_eq!(harness.run("HGETEX h PX 5 FIELDS 2 a c"), "*2\r\n$1\r\n1\r\n$-1\r\n");
+            assert_eq!(harness.run("HPTTL h FIELDS 1 a"), "*1\r\n:5\r\n");
+            assert_eq!(harness.run("HGETEX h EX 0 FIELDS 1 a"), "*1\r\n$1\r\n1\r\n");
+            assert_eq!(harness.run("HTTL h FIELDS 1 a"), NOW_GONE);
+            assert_eq!(harness.run("HGETEX h PXAT 1 FIELDS 1 b"), "*1\r\n$1\r\n2\r\n");
+            assert_eq!(harness.run("HGETEX h FIELDS 2 a b"), "*2\r\n$-1\r\n$-1\r\n");
+            assert_eq!(harness.len(0), 0);
+        }
+    }
+
+    #[test]
+    fn hsetex_sets_all_or_nothing() {
+        for mut harness in Harness::each_way() {
+            for (line, reply) in [
+                ("HSETEX h FXX FIELDS 1 a 1", ":0\r\n"),
+                ("EXISTS h", ":0\r\n"),
+                ("HSETEX h FNX EX 10 FIELDS 2 a 1 b 2", ":1\r\n"),
+                ("HTTL h FIELDS 2 a b", "*2\r\n:10\r\n:10\r\n"),
+                ("HSETEX h FNX FIELDS 2 c 3 a 1", ":0\r\n"),
+                ("HSETEX h FXX FIELDS 2 c 3 a 1", ":0\r\n"),
+                ("HLEN h", ":2\r\n"),
+                ("HSETEX h PX 5 FXX FIELDS 1 a 4", ":1\r\n"),
+                ("HPTTL h FIELDS 2 a b", "*2\r\n:5\r\n:10000\r\n"),
+                ("HSETEX h EXAT 1 FIELDS 2 a 5 b 6", ":1\r\n"),
+                ("EXISTS h", ":0\r\n"),
+                ("HSETEX h PXAT 1 FIELDS 1 a 5", ":1\r\n"),
+                ("EXISTS h", ":0\r\n"),
+            ] {
+                assert_eq!(harness.run(line), reply, "{line}");
+            }
+            assert!(!harness.worker.keyspace.ages(0));
+        }
+    }
+
+    #[test]
+    fn faults_change_nothing() {
+        let mut harness = Harness::new();
+        let syntax = "syntax error";
+        let fields = "numfields should be greater than 0 and match the provided number of fields";
+        for (line, error) in [
+            ("HSETEX h EX 1 KEEPTTL FIELDS 1 f v", super::ONE_OF_KEEPTTL),
+            ("HSETEX h EX 1 EX 1 FIELDS 1 f v", super::ONE_OF_KEEPTTL),
+            ("HGETEX h PX 1 PERSIST FIELDS 1 f", super::ONE_OF_PERSIST),
+            ("HGETEX h KEEPTTL FIELDS 1 f", syntax),
+            ("HGETEX h FNX FIELDS 1 f", syntax),
+            ("HSETEX h PERSIST FIELDS 1 f v", syntax),
+            ("HSETEX h FNX FXX FIELDS 1 f v", syntax),
+            ("HSETEX h EX FIELDS 1 f v", syntax),
+            ("HSETEX h FIELDS 1 f v w", fields),
+            ("HSETEX h EX -1 FIELDS 1 f v", "invalid expire time in 'hsetex' command"),
+            ("HGETEX h EX x FIELDS 1 f", "value is not an integer or out of range"),
+            ("HGETDEL h FIELDS 9223372036854775807 f", fields),
+        ] {
+            assert_eq!(harness.run(line), format!("-ERR {error}\r\n"), "{line}");
+        }
+        assert_eq!(harness.len(0), 0);
+    }
+}
