@@ -207,9 +207,11 @@ struct Deadlines(BTreeSet<(u64, u64)>);
 impl Deadlines {
     /// About what a B-tree takes for each that it holds: nodes are between half full and full.
     const EACH: usize = 28;
+    /// So many take as much as one.
+    const NODE: usize = 7;
 
     fn heap_size(&self) -> usize {
-        size_of::<Self>() + self.0.len() * Self::EACH
+        size_of::<Self>() + self.0.len().max(Self::NODE) * Self::EACH
     }
 
     #[inline]
