@@ -308,9 +308,11 @@ impl Run {
     }
 }
 
-/// All keys of an iteration whose first call is `words`, sorted, or the error it is answered with.
+/// All keys or elements of an iteration whose first call is `words`, sorted, or the error it is answered with.
 fn scan(client: &mut Client, words: &Words) -> Vec<Vec<u8>> {
     let (mut words, mut keys) = (words.clone(), Vec::new());
+    // The scans of collections have a key before the cursor.
+    let place = if words[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 };
     loop {
         client.send(encode(&words));
         let reply = client.read_reply();
@@ -323,7 +325,6 @@ fn scan(client: &mut Client, words: &Words) -> Vec<Vec<u8>> {
             keys.dedup(); // a key may come twice while the table grows
             return keys;
         }
-        let place = if words[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 };
         words[place] = cursor.to_vec();
     }
 }

@@ -14,12 +14,12 @@ const UPDATED: &[KeySpec] = &[KeySpec::one(&["RW", "update"])];
 const READ: &[KeySpec] = &[KeySpec::one(KeySpec::READ)];
 
 /// Milliseconds of the unit in which a command counts.
-const MILLISECOND: i64 = 1;
-const SECOND: i64 = 1000;
+pub(super) const MILLISECOND: i64 = 1;
+pub(super) const SECOND: i64 = 1000;
 
 const CONDITIONS_ADDED: &[(&str, &str)] = &[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")];
 const MINUS_TWO_ADDED: &[(&str, &str)] = &[("2.8.0", "Added the -2 reply.")];
-const CONDITION: Argument = Argument::one_of(
+pub(super) const CONDITION: Argument = Argument::one_of(
     "condition",
     &[
         Argument::word("nx", "NX"),
@@ -118,7 +118,7 @@ fn set_expiry(call: &mut Call<'_>, start: i64, unit: i64) -> Result<(), Error> {
 
 /// What the present expiry must be for the new one to be set.
 #[derive(Default)]
-struct Conditions {
+pub(super) struct Conditions {
     /// NX: there is none.
     absent: bool,
     /// XX: there is one.
@@ -130,7 +130,7 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn parse(options: Args<'_>) -> Result<Self, Error> {
+    pub(super) fn parse(options: Args<'_>) -> Result<Self, Error> {
         let mut conditions = Self::default();
         for option in options.iter() {
             let condition = match option {
@@ -154,7 +154,7 @@ impl Conditions {
         Ok(conditions)
     }
 
-    fn allow(&self, present: Option<u64>, new: i64) -> bool {
+    pub(super) fn allow(&self, present: Option<u64>, new: i64) -> bool {
         let Some(present) = present else { return !self.present && !self.later };
         let (present, new) = (i128::from(present), i128::from(new));
         !(self.absent || self.later && new <= present || self.earlier && new >= present)
@@ -224,13 +224,16 @@ fn reply_expiry(call: &mut Call<'_>, start: u64, unit: i64) -> Result<(), Error>
     call.reply.integer(match found.map(|key| key.expiry()) {
         None => -2,
         Some(None) => -1,
-        Some(Some(at)) => {
-            let unit = unit as u64;
-            let left = at.saturating_sub(start);
-            (left / unit + u64::from(left % unit * 2 >= unit && unit > 1)) as i64
-        }
+        Some(Some(at)) => rounded(at.saturating_sub(start), unit),
     });
     Ok(())
+}
+
+/// Milliseconds in whole `unit`s.
+#[inline]
+pub(super) fn rounded(ms: u64, unit: i64) -> i64 {
+    let unit = unit as u64;
+    (ms / unit + u64::from(ms % unit * 2 >= unit && unit > 1)) as i64
 }
 
 pub static PERSIST: Command = Command {

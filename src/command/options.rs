@@ -92,6 +92,17 @@ impl Deadline {
     /// The moment in milliseconds since the Unix epoch; it may be past. Refused, in the name of
     /// `command`, are numbers below one and moments beyond 63 bits.
     pub fn moment(self, number: &[u8], command: &'static str, now: Now) -> Result<u64, Error> {
+        self.moment_from(1, number, command, now)
+    }
+
+    /// As [`Deadline::moment`], with another `least` number than one.
+    pub fn moment_from(
+        self,
+        least: i64,
+        number: &[u8],
+        command: &'static str,
+        now: Now,
+    ) -> Result<u64, Error> {
         let number = integer(number)?;
         let ms = match self {
             Self::InSeconds | Self::AtSeconds => number.checked_mul(1000),
@@ -101,7 +112,7 @@ impl Deadline {
             Self::InSeconds | Self::InMilliseconds => now.unix_ms() as i64,
             Self::AtSeconds | Self::AtMilliseconds => 0,
         };
-        let moment = ms.filter(|ms| *ms > 0).and_then(|ms| ms.checked_add(start));
+        let moment = ms.filter(|_| number >= least).and_then(|ms| ms.checked_add(start));
         moment.map(|moment| moment as u64).ok_or(Error::ExpireTime(command))
     }
 }

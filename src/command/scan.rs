@@ -111,12 +111,13 @@ pub(super) fn cursor(word: &[u8]) -> Result<u64, Error> {
     Ok(if negative { number.wrapping_neg() } else { number })
 }
 
-/// MATCH and COUNT, and what only some commands have: TYPE.
+/// MATCH and COUNT, and what only some commands have: TYPE and NOVALUES.
 pub(super) struct ScanOptions<'a> {
     pattern: Option<&'a [u8]>,
     /// About how much to look at in one call; at least 1.
     pub(super) count: usize,
     kind: Option<&'a [u8]>,
+    pub(super) no_values: bool,
 }
 
 impl<'a> ScanOptions<'a> {
@@ -124,10 +125,14 @@ impl<'a> ScanOptions<'a> {
 
     /// Beside MATCH and COUNT, the command has the options `more`.
     pub(super) fn parse(options: Args<'a>, more: &[&str]) -> Result<Self, Error> {
-        let mut parsed = Self { pattern: None, count: Self::COUNT, kind: None };
+        let mut parsed = Self { pattern: None, count: Self::COUNT, kind: None, no_values: false };
         let mut words = options.iter();
         while let Some(option) = words.next() {
             let has = |name: &str| more.contains(&name) && is(option, name);
+            if has("NOVALUES") {
+                parsed.no_values = true;
+                continue;
+            }
             let value = words.next().ok_or(Error::Syntax)?;
             if is(option, "COUNT") {
                 let count = usize::try_from(integer(value)?).ok();

@@ -65,6 +65,11 @@ impl<'a> Args<'a> {
         Self { spans: self.spans.get(first..).unwrap_or_default(), ..self }
     }
 
+    /// The first `count` arguments; all if there are no more.
+    pub fn first(self, count: usize) -> Self {
+        Self { spans: &self.spans[..count.min(self.spans.len())], ..self }
+    }
+
     #[inline]
     pub fn iter(
         self,

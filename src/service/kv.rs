@@ -155,7 +155,7 @@ impl Kv {
         self.next_sweep = None;
         let Worker { keyspace, instance, .. } = &mut self.worker;
         let wanted = instance.active_expiry.load(Ordering::Relaxed);
-        if !wanted || (0..keyspace.databases()).all(|db| keyspace.expiring(db) == 0) {
+        if !wanted || !(0..keyspace.databases()).any(|db| keyspace.ages(db)) {
             return None;
         }
         let period = Duration::from_secs(1) / instance.config.hz.get().max(1) as u32;

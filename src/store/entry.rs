@@ -19,7 +19,7 @@ use std::ptr::NonNull;
 use bytes::Bytes;
 
 use super::access::UNUSED;
-use super::collection::{AnyCollection, Hash, List, SIZE, Set};
+use super::collection::{AnyCollection, Collection, Hash, List, SIZE, Set};
 use super::prefetch::prefetch;
 use super::value::{New, SHARED_FROM, Text, Value};
 
@@ -55,6 +55,8 @@ const KIND_LIST: u8 = 5;
 const KIND_SET: u8 = 6;
 const HAS_EXPIRY: u8 = 0b1000_0000;
 const HAS_LONG_KEY: u8 = 0b0100_0000;
+/// Elements of the collection expire. It stays when the collection has moved out, as the expiry does.
+const SHEDS: u8 = 0b0010_0000;
 
 const LONG_KEY: usize = 255;
 /// Bytes of an entry that are fetched ahead: the header, a key and a small value.
@@ -77,6 +79,20 @@ impl InEntry for List {
 
 impl InEntry for Set {
     const KIND: u8 = KIND_SET;
+}
+
+/// What of an entry expires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Expiring {
+    pub(super) key: bool,
+    /// Elements of its collection.
+    pub(super) elements: bool,
+}
+
+impl Expiring {
+    pub(super) fn any(self) -> bool {
+        self.key || self.elements
+    }
 }
 
 /// Where the parts of an entry stand, in bytes from its beginning.
@@ -128,6 +144,10 @@ impl Entry {
         }
         if key.len() >= LONG_KEY {
             tag |= HAS_LONG_KEY;
+        }
+        if matches!(&value, New::Collection(AnyCollection::Hash(hash)) if hash.soonest().is_some())
+        {
+            tag |= SHEDS;
         }
         let plan = Plan::new(tag, key.len(), text.len());
         let layout = plan.layout();
@@ -212,6 +232,42 @@ impl Entry {
         }
         // SAFETY: the flag says that `new` wrote it there.
         Some(unsafe { *self.at(size_of::<Header>()).cast::<u64>() })
+    }
+
+    #[inline]
+    pub(super) fn expiring(&self) -> Expiring {
+        Expiring { key: self.header().tag & HAS_EXPIRY != 0, elements: self.sheds() }
+    }
+
+    /// True if elements of the collection expire.
+    #[inline]
+    pub(super) fn sheds(&self) -> bool {
+        self.header().tag & SHEDS != 0
+    }
+
+    /// Notes whether elements of the collection expire.
+    pub(super) fn set_sheds(&mut self, sheds: bool) {
+        // SAFETY: `&mut self` is the only access to the header.
+        let header = unsafe { self.0.as_mut() };
+        header.tag = if sheds { header.tag | SHEDS } else { header.tag & !SHEDS };
+    }
+
+    /// Before this, neither the key nor an element expires.
+    pub(super) fn soonest(&self) -> Option<u64> {
+        let elements = match self.value() {
+            Value::Hash(hash) => hash.soonest(),
+            _ => None,
+        };
+        self.expiry().into_iter().chain(elements).min()
+    }
+
+    /// True if all that there was of the collection has expired.
+    #[cold]
+    pub(super) fn is_over(&self, now_ms: u64) -> bool {
+        match self.value() {
+            Value::Hash(hash) => hash.is_over(now_ms),
+            _ => false,
+        }
     }
 
     #[inline]
@@ -426,7 +482,7 @@ impl Drop for Entry {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Limits;
+    use super::super::{Ends, Limits};
     use super::*;
 
     fn text(entry: &Entry) -> Vec<u8> {
@@ -518,7 +574,8 @@ mod tests {
         };
         for limit in [0, 64] {
             let mut hash = Hash::default();
-            hash.set(b"field", b"value", Limits { entries: limit, value: 64 });
+            let limits = Limits { entries: limit, value: 64 };
+            hash.set(b"field", b"value", Ends::Never, limits);
             let mut entry = Entry::new(b"key", New::Collection(AnyCollection::Hash(hash)), None);
             let before = place(&entry);
             let moved = entry.relaid(Some(7)).renamed(&[b'k'; 300]);

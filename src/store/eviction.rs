@@ -8,10 +8,11 @@
 use super::access::AccessClock;
 use super::entry::Entry;
 use super::free;
-use super::gate::{Place, SEGMENTS};
+use super::gate::{Counts, Place, SEGMENTS};
 use super::keyspace::{Keyspace, is_due, place};
 use super::segment::Segment;
 use super::slot::Change;
+use crate::stats::Counter;
 
 /// Which keys are given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,8 +89,9 @@ impl Keyspace {
     fn draw_database(&mut self, policy: Policy) -> Option<usize> {
         let side = &self.side;
         let eligible = |db| {
-            let (keys, expiring) = if side.is_untouched(db) { (0, 0) } else { side.counts(db) };
-            if policy.expiring { expiring } else { keys }
+            let counted: fn(&Counts) -> &Counter =
+                if policy.expiring { |counts| &counts.expiring } else { |counts| &counts.keys };
+            if side.is_untouched(db) { 0 } else { side.count(db, counted) }
         };
         let all: usize = (0..side.databases()).map(eligible).sum();
         let mut drawn = self.evictor.random.usize(..all.max(1));
@@ -162,8 +164,7 @@ impl Keyspace {
             }
             let entry = segment.remove(position, hash)?;
             segment.shrink_if_sparse(hasher);
-            counts.keys.subtract(1);
-            counts.expiring.subtract(u64::from(entry.expiry().is_some()));
+            counts.lose(entry.expiring());
             Some(entry)
         });
         let Some(entry) = removed else { return false };

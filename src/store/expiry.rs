@@ -1,13 +1,17 @@
-//! Removing keys whose time is over although nobody asks for them.
+//! Removing keys and elements whose time is over, when somebody asks for them and when nobody does.
 //!
 //! Each segment knows a bound before which nothing in it expires, so that a pass looks only into
 //! segments where something may be due, however many keys there are.
 
-use super::gate::{Place, SEGMENTS};
+use super::collection::{Collection, Hash};
+use super::entry::Entry;
+use super::gate::{Counts, Place, SEGMENTS};
 use super::keyspace::{Keyspace, is_due};
+use super::segment::Segment;
 use super::slot::Change;
 
-/// Positions that are looked at before the caller is asked whether there is time for more.
+/// Positions that are looked at, or elements of one collection that are removed, before the caller is
+/// asked whether there is time for more.
 const STEP: usize = 256;
 
 /// Where the sweep stands. It goes round all databases for ever.
@@ -19,8 +23,59 @@ pub(super) struct Sweep {
     rehashes: u32,
 }
 
+/// What became of a key when what had expired of it was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aged {
+    /// Nothing had expired.
+    Whole,
+    /// It has lost elements, and may have more to lose.
+    Shed,
+    Gone,
+}
+
+impl Aged {
+    pub(super) fn change(self) -> Option<Change> {
+        match self {
+            Self::Whole => None,
+            Self::Shed => Some(Change::Set),
+            Self::Gone => Some(Change::Expired),
+        }
+    }
+}
+
+/// Removes the key at `position` if its time is over, or else what has expired of its collection,
+/// `most` elements at most.
+pub(super) fn age(
+    segment: &mut Segment,
+    counts: &Counts,
+    position: usize,
+    hash: u64,
+    now_ms: u64,
+    most: usize,
+) -> Aged {
+    let Some(entry) = segment.at_mut(position) else { return Aged::Gone };
+    let before = entry.expiring();
+    let mut gone = is_due(entry, now_ms);
+    if !gone {
+        let Some(collection) = entry.collection_mut::<Hash>() else { return Aged::Whole };
+        if !collection.shed(now_ms, most) {
+            return Aged::Whole;
+        }
+        gone = collection.is_empty();
+        let soonest = collection.soonest();
+        segment.note_elements(position, soonest);
+    }
+    if gone {
+        segment.discard(position, hash);
+        counts.lose(before);
+        return Aged::Gone;
+    }
+    counts.exchange(before, segment.at(position).map_or(before, Entry::expiring));
+    Aged::Shed
+}
+
 impl Keyspace {
-    /// Removes keys whose time is over, for as long as `may_go_on` allows. Returns false when it was
+    /// Removes keys and elements whose time is over, for as long as `may_go_on` allows. Returns false when it was
     /// stopped before the round was complete. Runs between [`Keyspace::enter`] and
     /// [`Keyspace::leave`].
     ///
@@ -29,7 +84,7 @@ impl Keyspace {
         let round = self.databases() * SEGMENTS;
         let mut segments = 0;
         while segments < round {
-            if self.expiring(self.sweep.db) == 0 {
+            if !self.ages(self.sweep.db) {
                 // Nothing expires in the whole database.
                 segments += SEGMENTS - self.sweep.segment;
                 self.next_database();
@@ -46,7 +101,7 @@ impl Keyspace {
     fn sweep_step(&mut self) -> bool {
         let Sweep { db, segment, position, rehashes } = self.sweep;
         let (now_ms, hasher) = (self.now_ms, &self.hasher);
-        let mut expired = 0;
+        let mut changes = Vec::new();
         let next = self.side.visit(Place { db, segment }, |table, counts| {
             if table.expiring() == 0 || (position == 0 && table.soonest() >= now_ms) {
                 return None;
@@ -59,14 +114,17 @@ impl Keyspace {
             let end = table.positions().min(from + STEP);
             for position in from..end {
                 let Some(entry) = table.at(position) else { continue };
-                if is_due(entry, now_ms) {
+                if !entry.expiring().any() {
+                    continue;
+                }
+                if is_due(entry, now_ms) || entry.sheds() {
                     let hash = hasher.hash_one(entry.key());
-                    table.discard(position, hash);
-                    counts.keys.subtract(1);
-                    counts.expiring.subtract(1);
-                    expired += 1;
-                } else if let Some(at) = entry.expiry() {
-                    table.remember_expiry(at);
+                    changes.extend(age(table, counts, position, hash, now_ms, STEP).change());
+                }
+                let Some(at) = table.at(position).and_then(Entry::soonest) else { continue };
+                table.remember_expiry(at);
+                if at < now_ms {
+                    return Some((position, table.rehashes())); // there are more elements to remove
                 }
             }
             if end < table.positions() {
@@ -75,9 +133,7 @@ impl Keyspace {
             table.shrink_if_sparse(hasher);
             None
         });
-        for _ in 0..expired {
-            self.changed(Change::Expired);
-        }
+        changes.into_iter().for_each(|change| self.changed(change));
         match next {
             Some((position, rehashes)) => {
                 self.sweep.position = position;

@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::RawMutex;
 use parking_lot::lock_api::RawMutex as _;
 
+use super::entry::Expiring;
 use super::segment::Segment;
 use crate::stats::Counter;
 
@@ -62,6 +63,28 @@ struct GatePlace {
 pub(super) struct Counts {
     pub(super) keys: Counter,
     pub(super) expiring: Counter,
+    /// Keys of collections whose elements expire.
+    pub(super) shedding: Counter,
+}
+
+impl Counts {
+    /// A key that had `before` what expires now has `after`.
+    #[inline]
+    pub(super) fn exchange(&self, before: Expiring, after: Expiring) {
+        let count = |counter: &Counter, before, after| match (before, after) {
+            (false, true) => counter.add(1),
+            (true, false) => counter.subtract(1),
+            _ => {}
+        };
+        count(&self.expiring, before.key, after.key);
+        count(&self.shedding, before.elements, after.elements);
+    }
+
+    /// A key that had `expiring` is there no more.
+    pub(super) fn lose(&self, expiring: Expiring) {
+        self.keys.subtract(1);
+        self.exchange(expiring, Expiring::default());
+    }
 }
 
 /// What a side holds at the moment.
@@ -249,14 +272,11 @@ impl Side {
     }
 
     /// How many keys a database has, and how many of them expire.
-    pub(super) fn counts(&self, db: usize) -> (usize, usize) {
+    pub(super) fn count(&self, db: usize, of: fn(&Counts) -> &Counter) -> usize {
         let database = self.database(db);
-        let sum = |of: fn(&Counts) -> &Counter| {
-            let all = self.common.places.iter().map(|place| of(&place.counts[database]).get());
-            // The parts are not read at one moment, so a key that comes and goes can be missed.
-            (all.fold(0u64, u64::wrapping_add) as i64).max(0) as usize
-        };
-        (sum(|counts| &counts.keys), sum(|counts| &counts.expiring))
+        let all = self.common.places.iter().map(|place| of(&place.counts[database]).get());
+        // The parts are not read at one moment, so a key that comes and goes can be missed.
+        (all.fold(0u64, u64::wrapping_add) as i64).max(0) as usize
     }
 
     /// True when a database was never written or read.
@@ -282,6 +302,7 @@ impl Side {
         for place in &self.common.places {
             place.counts[database].keys.reset();
             place.counts[database].expiring.reset();
+            place.counts[database].shedding.reset();
         }
         let take = |segment| std::mem::take(self.segment(Place { db, segment }).0);
         (0..SEGMENTS).map(take).collect()
@@ -334,9 +355,9 @@ mod tests {
         let sides = Side::all(1, 2);
         // What a reader sees that reads the side which added the key before it did.
         sides[0].common.places[1].counts[0].keys.subtract(1);
-        assert_eq!(sides[0].counts(0), (0, 0));
+        assert_eq!(sides[0].count(0, |counts| &counts.keys), 0);
         sides[0].common.places[0].counts[0].keys.add(3);
-        assert_eq!(sides[0].counts(0), (2, 0));
+        assert_eq!(sides[0].count(0, |counts| &counts.keys), 2);
     }
 
     #[test]

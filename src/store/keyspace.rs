@@ -6,7 +6,7 @@ use super::access::{AccessClock, Lfu};
 use super::collection::{Collection, WrongType};
 use super::entry::Entry;
 use super::eviction::Evictor;
-use super::expiry::Sweep;
+use super::expiry::{Aged, Sweep, age};
 use super::free;
 use super::gate::{Place, SEGMENTS, Side};
 use super::segment::Segment;
@@ -221,12 +221,17 @@ impl Keyspace {
 
     /// How many keys a database has.
     pub fn len(&self, db: usize) -> usize {
-        self.side.counts(db).0
+        self.side.count(db, |counts| &counts.keys)
     }
 
     /// How many keys of a database have an expiry.
     pub fn expiring(&self, db: usize) -> usize {
-        self.side.counts(db).1
+        self.side.count(db, |counts| &counts.expiring)
+    }
+
+    /// True if a key of a database expires, or an element of a collection.
+    pub fn ages(&self, db: usize) -> bool {
+        self.expiring(db) > 0 || self.side.count(db, |counts| &counts.shedding) > 0
     }
 
     /// True when no database has a key.
@@ -305,27 +310,31 @@ impl Keyspace {
         Some((place, self.live(place, hash, key)?))
     }
 
-    /// The position of a key, which is removed first if its time is over.
+    /// The position of a key. It is removed first if its time is over, and so are the elements of its
+    /// collection whose time is.
     #[inline]
     fn live(&mut self, place: Place, hash: u64, key: &[u8]) -> Option<usize> {
         let now_ms = self.now_ms;
         let (segment, _) = self.side.segment(place);
         let position = segment.position(hash, key)?;
-        if !is_due(segment.at(position)?, now_ms) {
+        let entry = segment.at(position)?;
+        if !is_due(entry, now_ms) && !entry.sheds() {
             return Some(position);
         }
-        self.expire(place, position, hash);
-        None
+        self.age(place, position, hash)
     }
 
     #[cold]
-    fn expire(&mut self, place: Place, position: usize, hash: u64) {
+    fn age(&mut self, place: Place, position: usize, hash: u64) -> Option<usize> {
         let (segment, counts) = self.side.segment(place);
-        segment.discard(position, hash);
-        segment.shrink_if_sparse(&self.hasher);
-        counts.keys.subtract(1);
-        counts.expiring.subtract(1);
-        self.changed(Change::Expired);
+        let aged = age(segment, counts, position, hash, self.now_ms, usize::MAX);
+        if aged == Aged::Gone {
+            segment.shrink_if_sparse(&self.hasher);
+        }
+        if let Some(change) = aged.change() {
+            self.changed(change);
+        }
+        (aged != Aged::Gone).then_some(position)
     }
 
     /// Every change of a key passes here; a flush counts all of its own at once.
@@ -393,10 +402,11 @@ pub struct Memory {
     pub entries: usize,
 }
 
-/// A key may still be read in the millisecond in which it expires, as in Redis.
+/// True if nothing is left of a key. It may still be read in the millisecond in which it expires, as
+/// in Redis.
 #[inline]
 pub(super) fn is_due(entry: &Entry, now_ms: u64) -> bool {
-    entry.expiry().is_some_and(|at| now_ms > at)
+    entry.expiry().is_some_and(|at| now_ms > at) || entry.sheds() && entry.is_over(now_ms)
 }
 
 /// The segment for a hash. Its table uses the lower half and the highest eight bits; these are between.

@@ -21,7 +21,7 @@ mod value;
 
 pub use access::Lfu;
 pub use collection::{
-    AnyCollection, ChunkSize, Collection, End, Hash, Limits, List, Set, SetLimits, WrongType,
+    AnyCollection, ChunkSize, Collection, End, Ends, Hash, Limits, List, Set, SetLimits, WrongType,
 };
 pub use eviction::{Order, Policy};
 pub use free::unfreed;

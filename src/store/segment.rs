@@ -19,11 +19,11 @@ pub(super) struct Segment {
     table: Buckets<Entry>,
     /// Allocated by the entries, without what shared values and collections hold.
     bytes: usize,
-    /// How many entries have an expiry.
+    /// How many entries expire, or have elements that do.
     expiring: u32,
     /// Goes up when entries change their places; scan cursors carry it.
     rehashes: u32,
-    /// No entry expires before this, in milliseconds since the epoch.
+    /// Nothing expires before this, in milliseconds since the epoch.
     soonest: u64,
 }
 
@@ -136,6 +136,18 @@ impl Segment {
         self.exchange(position, fresh);
     }
 
+    /// Notes that elements of the collection at `position` expire, `soonest` first, or that none does.
+    pub(super) fn note_elements(&mut self, position: usize, soonest: Option<u64>) {
+        let Some(entry) = self.table.get_mut(position) else { return };
+        self.expiring -= u32::from(entry.expiring().any());
+        entry.set_sheds(soonest.is_some());
+        let expires = entry.expiring().any();
+        if let Some(at) = soonest {
+            self.bound(at);
+        }
+        self.expiring += u32::from(expires);
+    }
+
     /// Puts another entry of the same key in the place of the one at `position`.
     /// The record of the key's uses stays, unless the new entry brings its own.
     pub(super) fn exchange(&mut self, position: usize, mut fresh: Entry) {
@@ -224,16 +236,23 @@ impl Segment {
 
     fn count_in(&mut self, entry: &Entry) {
         self.bytes += entry.size();
-        if let Some(at) = entry.expiry() {
-            // A segment in which nothing expires has no bound yet.
-            self.soonest = if self.expiring == 0 { at } else { self.soonest.min(at) };
+        if let Some(at) =
+            Some(entry).filter(|entry| entry.expiring().any()).and_then(Entry::soonest)
+        {
+            self.bound(at);
             self.expiring += 1;
         }
     }
 
+    /// Lowers the bound for something that will expire and is not counted yet.
+    fn bound(&mut self, at: u64) {
+        // A segment in which nothing expires has no bound yet.
+        self.soonest = if self.expiring == 0 { at } else { self.soonest.min(at) };
+    }
+
     fn count_out(&mut self, entry: &Entry) {
         self.bytes -= entry.size();
-        self.expiring -= u32::from(entry.expiry().is_some());
+        self.expiring -= u32::from(entry.expiring().any());
     }
 }
 

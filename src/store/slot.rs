@@ -3,7 +3,7 @@
 use ahash::RandomState;
 
 use super::collection::{Collection, WrongType};
-use super::entry::Entry;
+use super::entry::{Entry, Expiring};
 use super::gate::Counts;
 use super::segment::Segment;
 use super::value::{New, Owned, Value};
@@ -85,9 +85,9 @@ impl Slot<'_> {
     /// Gives the key a value, whether it has one or not.
     #[inline]
     pub fn set(&mut self, value: New<'_>, expiry: Expiry) {
-        let old_expiry = self.expiry();
+        let before = self.expiring();
         let expiry = match expiry {
-            Expiry::Keep => old_expiry,
+            Expiry::Keep => self.expiry(),
             Expiry::Clear => None,
             Expiry::At(at) => Some(at),
         };
@@ -99,7 +99,7 @@ impl Slot<'_> {
                 self.counts.keys.add(1);
             }
         }
-        self.count_expiry(old_expiry.is_some(), expiry.is_some());
+        self.counts.exchange(before, self.expiring());
         self.change = Some(Change::Set);
     }
 
@@ -161,28 +161,38 @@ impl Slot<'_> {
         if changed && collection.is_empty() {
             self.remove();
         } else if changed {
+            let soonest = collection.soonest();
+            if soonest.is_some() || self.expiring().elements {
+                self.note_elements(position, soonest);
+            }
             self.change = Some(Change::Set);
         }
         Ok(outcome)
     }
 
+    #[cold]
+    fn note_elements(&mut self, position: usize, soonest: Option<u64>) {
+        let before = self.expiring();
+        self.segment.note_elements(position, soonest);
+        self.counts.exchange(before, self.expiring());
+    }
+
     /// Sets or clears the expiry of a key that is there; of one that is not, nothing.
     pub fn set_expiry(&mut self, expiry: Option<u64>) {
         let Some(position) = self.position else { return };
-        let old_expiry = self.expiry();
+        let before = self.expiring();
         self.segment.set_expiry(position, expiry);
-        self.count_expiry(old_expiry.is_some(), expiry.is_some());
+        self.counts.exchange(before, self.expiring());
         self.change = Some(Change::Expiry);
     }
 
     /// Removes the key. False if it was not there.
     pub fn remove(&mut self) -> bool {
+        let expiring = self.expiring();
         let Some(position) = self.position.take() else { return false };
-        let had_expiry = self.segment.at(position).is_some_and(|entry| entry.expiry().is_some());
         self.segment.discard(position, self.hash);
         self.segment.shrink_if_sparse(self.hasher);
-        self.counts.keys.subtract(1);
-        self.count_expiry(had_expiry, false);
+        self.counts.lose(expiring);
         self.change = Some(Change::Removed);
         true
     }
@@ -191,17 +201,15 @@ impl Slot<'_> {
     pub fn take(&mut self) -> Option<Owned> {
         let entry = self.segment.remove(self.position.take()?, self.hash)?;
         self.segment.shrink_if_sparse(self.hasher);
-        self.counts.keys.subtract(1);
-        self.count_expiry(entry.expiry().is_some(), false);
+        self.counts.lose(entry.expiring());
         self.change = Some(Change::Removed);
         Some(Owned(entry))
     }
 
     /// Gives the key a value that was taken elsewhere, with its expiry.
     pub fn put(&mut self, value: Owned) {
-        let old_expiry = self.expiry();
         let entry = value.0.renamed(self.key);
-        self.count_expiry(old_expiry.is_some(), entry.expiry().is_some());
+        self.counts.exchange(self.expiring(), entry.expiring());
         match self.position {
             Some(position) => self.segment.exchange(position, entry),
             None => {
@@ -213,11 +221,8 @@ impl Slot<'_> {
     }
 
     #[inline]
-    fn count_expiry(&self, before: bool, after: bool) {
-        match (before, after) {
-            (false, true) => self.counts.expiring.add(1),
-            (true, false) => self.counts.expiring.subtract(1),
-            _ => {}
-        }
+    fn expiring(&self) -> Expiring {
+        let entry = self.position.and_then(|position| self.segment.at(position));
+        entry.map_or_else(Expiring::default, Entry::expiring)
     }
 }

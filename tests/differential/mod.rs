@@ -54,6 +54,8 @@ pub enum Compare {
     Near(i64),
     /// The same kind of reply, for what is a server's own affair.
     Kind,
+    /// As many elements, for what is drawn by chance.
+    Length,
     /// The same bytes, if not at once then soon: servers remove expired keys in their own time.
     Soon,
     /// One existing key, or none where there is none.
@@ -89,6 +91,10 @@ impl Compare {
                 (Some(a @ 0..), Some(b @ 0..)) => a.abs_diff(b) <= tolerance.unsigned_abs(),
                 _ => false,
             },
+            Self::Length => {
+                let length = |reply| reply::elements(reply).map(|elements| elements.len());
+                length(expected).is_some_and(|elements| Some(elements) == length(reply))
+            }
             Self::Kind => {
                 let is_value = |reply: &[u8]| reply[0] != b'-' && !reply.starts_with(b"$-1");
                 expected[0] == reply[0] && is_value(expected) && is_value(reply)

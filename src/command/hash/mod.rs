@@ -1,16 +1,60 @@
 //! Hashes: HGET, HSET and their kind.
 
+mod counter;
+mod expire;
+mod fields;
 mod get;
+mod get_set_ex;
+mod random;
+mod scan;
 mod set;
 
-use get::{HGET, HGETALL, HLEN};
-use set::{HDEL, HSET};
+use counter::{HINCRBY, HINCRBYFLOAT};
+use expire::{
+    HEXPIRE, HEXPIREAT, HEXPIRETIME, HPERSIST, HPEXPIRE, HPEXPIREAT, HPEXPIRETIME, HPTTL, HTTL,
+};
+use get::{HEXISTS, HGET, HGETALL, HKEYS, HLEN, HMGET, HSTRLEN, HVALS};
+use get_set_ex::{HGETDEL, HGETEX, HSETEX};
+use random::HRANDFIELD;
+use scan::HSCAN;
+use set::{HDEL, HMSET, HSET, HSETNX};
 
+use super::string::reply_text;
 use super::{Argument, Call, Command, Error, Flags};
-use crate::store::{Hash, Limits};
+use crate::resp::Reply;
+use crate::store::{Hash, Limits, Text};
 
 /// The commands of this group, in the order of Redis' documentation.
-pub(super) const COMMANDS: &[&Command] = &[&HDEL, &HGET, &HGETALL, &HLEN, &HSET];
+pub(super) const COMMANDS: &[&Command] = &[
+    &HDEL,
+    &HEXISTS,
+    &HEXPIRE,
+    &HEXPIREAT,
+    &HEXPIRETIME,
+    &HGET,
+    &HGETALL,
+    &HGETDEL,
+    &HGETEX,
+    &HINCRBY,
+    &HINCRBYFLOAT,
+    &HKEYS,
+    &HLEN,
+    &HMGET,
+    &HMSET,
+    &HPERSIST,
+    &HPEXPIRE,
+    &HPEXPIREAT,
+    &HPEXPIRETIME,
+    &HPTTL,
+    &HRANDFIELD,
+    &HSCAN,
+    &HSET,
+    &HSETEX,
+    &HSETNX,
+    &HSTRLEN,
+    &HTTL,
+    &HVALS,
+];
 
 const READ: Flags = Flags::READONLY;
 const READ_FAST: Flags = READ.and(Flags::FAST);
@@ -22,6 +66,15 @@ const VALUE: Argument = Argument::string("value");
 #[inline]
 fn hash<'a>(call: &'a mut Call<'_>) -> Result<Option<&'a Hash>, Error> {
     Ok(call.keyspace.read_as(call.session.db, &call.args[1])?)
+}
+
+/// Replies with the value of a field, or with null.
+#[inline]
+fn reply_value(reply: &mut Reply<'_>, value: Option<Text<'_>>) {
+    match value {
+        Some(value) => reply_text(reply, value),
+        None => reply.null(),
+    }
 }
 
 /// How large a hash may become before it is a table.
@@ -54,6 +107,10 @@ mod tests {
             "HSET small f 456",
             "HSET large f500 w500",
             "HDEL small missing",
+            "HMGET large f500 missing",
+            "HEXISTS small g",
+            "HINCRBY small f 1",
+            "HRANDFIELD large",
         ] {
             assert_eq!(harness.allocations_of(line, 10), 0, "{line}");
         }
@@ -133,6 +190,25 @@ mod tests {
             "HDEL s f",
             "HLEN s",
             "HGETALL s",
+            "HMGET s f",
+            "HEXISTS s f",
+            "HSTRLEN s f",
+            "HKEYS s",
+            "HVALS s",
+            "HSETNX s f v",
+            "HMSET s f v",
+            "HINCRBY s f 1",
+            "HINCRBYFLOAT s f 1",
+            "HRANDFIELD s",
+            "HRANDFIELD s 2",
+            "HSCAN s 0 nonsense",
+            "HEXPIRE s 1 FIELDS 1 f",
+            "HPERSIST s FIELDS 1 f",
+            "HTTL s FIELDS 1 f",
+            "HGETDEL s FIELDS 1 f",
+            "HGETEX s FIELDS 1 f",
+            "HGETEX s EX 1 FIELDS 1 f",
+            "HSETEX s FIELDS 1 f v",
         ] {
             assert_eq!(harness.run(line), wrong, "{line}");
         }

@@ -1,8 +1,8 @@
 //! Setting and removing fields of hashes.
 
 use super::{FIELD, VALUE, WRITE_FAST, limits};
-use crate::command::{Argument, Call, Command, Error, Flags, Group, KeySpec};
-use crate::store::{Edit, Hash};
+use crate::command::{Argument, Call, Command, Deprecated, Error, Flags, Group, KeySpec};
+use crate::store::{Edit, Ends, Hash};
 
 pub(super) static HSET: Command = Command {
     name: "hset",
@@ -21,6 +21,38 @@ pub(super) static HSET: Command = Command {
 };
 
 fn hset(call: &mut Call<'_>) -> Result<(), Error> {
+    let added = set_all(call)?;
+    call.reply.integer(added);
+    Ok(())
+}
+
+pub(super) static HMSET: Command = Command {
+    name: "hmset",
+    arity: -4,
+    flags: WRITE_FAST,
+    keys: &[KeySpec::one(&["RW", "update"])],
+    group: Group::Hash,
+    since: "2.0.0",
+    deprecated: Some(Deprecated {
+        since: "4.0.0",
+        replaced_by: "`HSET` with multiple field-value pairs",
+    }),
+    complexity: "O(N) where N is the number of fields being set.",
+    summary: "Sets fields of a hash.",
+    arguments: &[Argument::key(), Argument::block("field_value", &[FIELD, VALUE]).multiple()],
+    run: hmset,
+    ..Command::BASE
+};
+
+fn hmset(call: &mut Call<'_>) -> Result<(), Error> {
+    set_all(call)?;
+    call.reply.ok();
+    Ok(())
+}
+
+/// Sets the fields that follow the key; returns how many of them are new.
+#[inline]
+fn set_all(call: &mut Call<'_>) -> Result<i64, Error> {
     let pairs = call.args.rest(2);
     if !pairs.len().is_multiple_of(2) {
         return Err(Error::Arity(call.command.name.to_owned()));
@@ -30,12 +62,39 @@ fn hset(call: &mut Call<'_>) -> Result<(), Error> {
         slot.alter_or_new(|hash: &mut Hash| {
             let (mut words, mut added) = (pairs.iter(), 0);
             while let (Some(field), Some(value)) = (words.next(), words.next()) {
-                added += i64::from(hash.set(field, value, limits));
+                added += i64::from(hash.set(field, value, Ends::Never, limits));
             }
             Edit::done(added)
         })
     })?;
-    call.reply.integer(added);
+    Ok(added)
+}
+
+pub(super) static HSETNX: Command = Command {
+    name: "hsetnx",
+    arity: 4,
+    flags: WRITE_FAST,
+    keys: &[KeySpec::one(&["RW", "insert"])],
+    group: Group::Hash,
+    since: "2.0.0",
+    summary: "Sets a field of a hash that is not there yet; returns whether it was set.",
+    arguments: &[Argument::key(), FIELD, VALUE],
+    run: hsetnx,
+    ..Command::BASE
+};
+
+fn hsetnx(call: &mut Call<'_>) -> Result<(), Error> {
+    let (limits, field, value) = (limits(call), &call.args[2], &call.args[3]);
+    let is_set = call.keyspace.write(call.session.db, &call.args[1], |slot| {
+        slot.alter_or_new(|hash: &mut Hash| {
+            let is_new = hash.get(field).is_none();
+            if is_new {
+                hash.set(field, value, Ends::Never, limits);
+            }
+            Edit::done_if(is_new, is_new)
+        })
+    })?;
+    call.reply.integer(i64::from(is_set));
     Ok(())
 }
 
@@ -79,6 +138,23 @@ mod tests {
             assert_eq!(
                 harness.run("HSET h a 1 b"),
                 "-ERR wrong number of arguments for 'hset' command\r\n"
+            );
+        }
+    }
+
+    #[test]
+    fn hmset_sets_and_hsetnx_leaves_alone() {
+        for mut harness in Harness::each_way() {
+            assert_eq!(harness.run("HMSET h a 1 b 2"), "+OK\r\n");
+            assert_eq!(harness.run("HSETNX h a 3"), ":0\r\n");
+            assert_eq!(harness.run("HSETNX h c 3"), ":1\r\n");
+            assert_eq!(
+                harness.run("HMGET h a b c d"),
+                "*4\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$-1\r\n"
+            );
+            assert_eq!(
+                harness.run("HMSET h a 1 b"),
+                "-ERR wrong number of arguments for 'hmset' command\r\n"
             );
         }
     }

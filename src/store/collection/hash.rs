@@ -1,8 +1,10 @@
-//! A hash: fields, each with a value.
+//! A hash: fields, each with a value, and perhaps with a time at which it ends.
 
-use super::element::{Element, read, size_at};
+use std::collections::HashSet;
+
+use super::element::Element;
 use super::packed::Packed;
-use super::table::{Table, hash};
+use super::pairs::{Ends, Pairs};
 use super::{AnyCollection, Collection, Limits};
 use crate::store::{Text, Value};
 
@@ -11,8 +13,7 @@ pub struct Hash(Form);
 
 const _: () = assert!(size_of::<Hash>() <= super::SIZE);
 
-/// Fields that expire would be a third form, with deadlines beside the pairs: the other two need not
-/// know of them.
+/// Only the table knows of deadlines: a hash in which a field expires becomes one.
 #[derive(Clone, Debug)]
 enum Form {
     /// Fields and values in turn.
@@ -45,7 +46,7 @@ impl Collection for Hash {
     fn len(&self) -> usize {
         match &self.0 {
             Form::Packed(packed) => packed.len() / PAIR,
-            Form::Table(pairs) => pairs.table.len(),
+            Form::Table(pairs) => pairs.len(),
         }
     }
 
@@ -62,6 +63,14 @@ impl Collection for Hash {
             Form::Table(pairs) => pairs.heap_size(),
         }
     }
+
+    #[inline]
+    fn soonest(&self) -> Option<u64> {
+        match &self.0 {
+            Form::Packed(_) => None,
+            Form::Table(pairs) => pairs.soonest(),
+        }
+    }
 }
 
 impl Hash {
@@ -72,15 +81,15 @@ impl Hash {
                 let offset = packed.find(&Element::new(field), PAIR)?;
                 Some(packed.at(packed.after(offset)))
             }
-            Form::Table(pairs) => Some(pairs.get(field)?.value()),
+            Form::Table(pairs) => pairs.get(field),
         }
     }
 
     /// Gives a field a value, whether it has one or not. True if the field is new.
     #[inline]
-    pub fn set(&mut self, field: &[u8], value: &[u8], limits: Limits) -> bool {
+    pub fn set(&mut self, field: &[u8], value: &[u8], ends: Ends, limits: Limits) -> bool {
         if let Form::Packed(packed) = &mut self.0 {
-            if field.len().max(value.len()) <= limits.value {
+            if field.len().max(value.len()) <= limits.value && !matches!(ends, Ends::At(_)) {
                 let is_new = set_packed(packed, field, value);
                 if is_new && packed.len() / PAIR > limits.entries {
                     self.unpack();
@@ -90,7 +99,7 @@ impl Hash {
             self.unpack();
         }
         let Form::Table(pairs) = &mut self.0 else { return false };
-        pairs.set(field, value)
+        pairs.set(field, value, ends)
     }
 
     /// Removes a field. False if it was not there.
@@ -107,6 +116,43 @@ impl Hash {
         }
     }
 
+    /// When a field ends, in milliseconds since the Unix epoch, of one that is there.
+    pub fn deadline(&self, field: &[u8]) -> Option<Option<u64>> {
+        match &self.0 {
+            Form::Packed(_) => self.get(field).map(|_| None),
+            Form::Table(pairs) => pairs.deadline(field),
+        }
+    }
+
+    /// Gives a field another deadline, or none. False if it is not there.
+    pub fn set_deadline(&mut self, field: &[u8], deadline: Option<u64>) -> bool {
+        if let Form::Packed(packed) = &self.0 {
+            let is_there = packed.find(&Element::new(field), PAIR).is_some();
+            if deadline.is_none() || !is_there {
+                return is_there;
+            }
+            self.unpack();
+        }
+        let Form::Table(pairs) = &mut self.0 else { return false };
+        pairs.set_deadline(field, deadline)
+    }
+
+    /// True if every field has ended.
+    pub(in crate::store) fn is_over(&self, now_ms: u64) -> bool {
+        match &self.0 {
+            Form::Packed(_) => false,
+            Form::Table(pairs) => pairs.is_over(now_ms),
+        }
+    }
+
+    /// Removes fields that have ended, `most` at most. False if none had.
+    pub(in crate::store) fn shed(&mut self, now_ms: u64, most: usize) -> bool {
+        match &mut self.0 {
+            Form::Packed(_) => false,
+            Form::Table(pairs) => pairs.shed(now_ms, most),
+        }
+    }
+
     /// Visits all fields with their values.
     #[inline]
     pub fn for_each(&self, mut see: impl FnMut(Text<'_>, Text<'_>)) {
@@ -117,9 +163,7 @@ impl Hash {
                     see(field, value);
                 }
             }
-            Form::Table(pairs) => {
-                pairs.table.iter().for_each(|pair| see(Text::Plain(pair.field()), pair.value()));
-            }
+            Form::Table(pairs) => pairs.iter().for_each(|(field, value)| see(field, value)),
         }
     }
 
@@ -132,24 +176,54 @@ impl Hash {
                 let offset = packed.nth(PAIR * random(self.len()));
                 Some((packed.at(offset), packed.at(packed.after(offset))))
             }
-            Form::Table(pairs) => {
-                let pair = pairs.table.pick(random)?;
-                Some((Text::Plain(pair.field()), pair.value()))
-            }
+            Form::Table(pairs) => pairs.pick(random),
         }
+    }
+
+    /// Visits `count` different fields with their values, or all if there are no more; each choice is
+    /// as likely as any other.
+    pub fn sample(
+        &self,
+        count: usize,
+        mut random: impl FnMut(usize) -> usize,
+        mut see: impl FnMut(Text<'_>, Text<'_>),
+    ) {
+        /// With fewer fields to each wanted one, going through all is faster than picking.
+        const SPARSE: usize = 3;
+        let len = self.len();
+        let mut wanted = count.min(len);
+        if matches!(self.0, Form::Table(_)) && wanted < len / SPARSE {
+            let mut seen = HashSet::with_capacity(wanted);
+            while let Some((field, value)) = self.pick(&mut random).filter(|_| wanted > 0) {
+                // In a table every field is text of its own, and its address tells it from others.
+                if let Text::Plain(name) = field
+                    && seen.insert(name.as_ptr())
+                {
+                    see(field, value);
+                    wanted -= 1;
+                }
+            }
+            return;
+        }
+        let mut left = len;
+        self.for_each(|field, value| {
+            if wanted > 0 && (wanted == left || random(left) < wanted) {
+                see(field, value);
+                wanted -= 1;
+            }
+            left -= 1;
+        });
     }
 
     /// Visits about `count` fields with their values from `cursor` on; returns where to go on. 0 is
     /// the beginning, and the end. A small hash is visited as a whole.
-    pub fn scan(&self, cursor: u64, count: usize, mut see: impl FnMut(Text<'_>, Text<'_>)) -> u64 {
+    pub fn scan(&self, cursor: u64, count: usize, see: impl FnMut(Text<'_>, Text<'_>)) -> u64 {
         match &self.0 {
             Form::Packed(_) => {
                 self.for_each(see);
                 0
             }
-            Form::Table(pairs) => pairs.table.scan(cursor, count, |pair| {
-                see(Text::Plain(pair.field()), pair.value());
-            }),
+            Form::Table(pairs) => pairs.scan(cursor, count, see),
         }
     }
 
@@ -179,101 +253,6 @@ fn set_packed(packed: &mut Packed, field: &[u8], value: &[u8]) -> bool {
     }
 }
 
-/// The pairs of a large hash.
-#[derive(Clone, Default)]
-struct Pairs {
-    table: Table<Pair>,
-    /// Allocated by the pairs.
-    bytes: usize,
-}
-
-/// A field, which is always text, and its value, in one allocation.
-#[derive(Clone)]
-struct Pair(Box<[u8]>);
-
-impl Pair {
-    fn new(field: &Element<'_>, value: &Element<'_>) -> Self {
-        let mut bytes = vec![0; field.size() + value.size()].into_boxed_slice();
-        field.write(&mut bytes);
-        value.write(&mut bytes[field.size()..]);
-        Self(bytes)
-    }
-
-    #[inline]
-    fn field(&self) -> &[u8] {
-        match read(&self.0) {
-            Text::Plain(field) => field,
-            _ => &[],
-        }
-    }
-
-    #[inline]
-    fn value(&self) -> Text<'_> {
-        read(&self.0[size_at(&self.0)..])
-    }
-
-    #[inline]
-    fn hash(&self) -> u64 {
-        hash(self.field())
-    }
-}
-
-impl Pairs {
-    fn heap_size(&self) -> usize {
-        size_of::<Self>() + self.table.heap_size() + self.bytes
-    }
-
-    #[inline]
-    fn get(&self, field: &[u8]) -> Option<&Pair> {
-        let element = Element::text(field);
-        self.table.find(hash(field), |pair| element.is_at(&pair.0))
-    }
-
-    fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
-        let (name, value) = (Element::text(field), Element::new(value));
-        let hash = hash(field);
-        let Some(pair) = self.table.find_mut(hash, |pair| name.is_at(&pair.0)) else {
-            self.add(hash, Pair::new(&name, &value));
-            return true;
-        };
-        let size = name.size() + value.size();
-        if pair.0.len() == size {
-            value.write(&mut pair.0[name.size()..]);
-        } else {
-            self.bytes = self.bytes + size - pair.0.len();
-            *pair = Pair::new(&name, &value);
-        }
-        false
-    }
-
-    /// Adds a field that is not there.
-    fn insert(&mut self, field: &[u8], value: &[u8]) {
-        self.add(hash(field), Pair::new(&Element::text(field), &Element::new(value)));
-    }
-
-    fn add(&mut self, hash: u64, pair: Pair) {
-        self.bytes += pair.0.len();
-        self.table.insert(hash, pair, Pair::hash);
-    }
-
-    fn remove(&mut self, field: &[u8]) -> bool {
-        let name = Element::text(field);
-        match self.table.remove(hash(field), |pair| name.is_at(&pair.0), Pair::hash) {
-            Some(pair) => {
-                self.bytes -= pair.0.len();
-                true
-            }
-            None => false,
-        }
-    }
-}
-
-impl std::fmt::Debug for Pairs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} pairs", self.table.len())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -296,16 +275,16 @@ mod tests {
     fn the_packed_form_is_given_up_beyond_either_limit() {
         let mut hash = Hash::default();
         for i in 0..LIMITS.entries {
-            assert!(hash.set(i.to_string().as_bytes(), b"v", LIMITS));
+            assert!(hash.set(i.to_string().as_bytes(), b"v", Ends::Never, LIMITS));
         }
-        assert!(!hash.set(b"0", &[b'v'; 20], LIMITS));
+        assert!(!hash.set(b"0", &[b'v'; 20], Ends::Never, LIMITS));
         assert_eq!(hash.encoding(), "listpack");
-        assert!(hash.clone().set(b"another", b"v", LIMITS));
+        assert!(hash.clone().set(b"another", b"v", Ends::Never, LIMITS));
         for (field, value) in
             [(&b"another"[..], &b"v"[..]), (b"0", &[b'v'; 21]), (&[b'f'; 21], b"v")]
         {
             let mut larger = hash.clone();
-            larger.set(field, value, LIMITS);
+            larger.set(field, value, Ends::Never, LIMITS);
             assert_eq!(larger.encoding(), "hashtable");
             let mut expected = pairs(&hash);
             expected.insert(field.to_vec(), value.to_vec());
@@ -318,7 +297,7 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(1);
         for fields in [0, 3, 100] {
             let mut hash = Hash::default();
-            (0u8..fields).for_each(|i| assert!(hash.set(&[i], &[i, i], LIMITS)));
+            (0u8..fields).for_each(|i| assert!(hash.set(&[i], &[i, i], Ends::Never, LIMITS)));
             let (mut cursor, mut scanned) = (0, BTreeMap::new());
             loop {
                 cursor = hash.scan(cursor, 10, |field, value| {
@@ -352,7 +331,7 @@ mod tests {
                         prop_assert_eq!(hash.remove(&field), model.remove(&field).is_some());
                     }
                     _ => {
-                        let is_new = hash.set(&field, &value, LIMITS);
+                        let is_new = hash.set(&field, &value, Ends::Never, LIMITS);
                         prop_assert_eq!(is_new, model.insert(field.clone(), value).is_none());
                     }
                 }

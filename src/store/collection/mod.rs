@@ -12,6 +12,7 @@ mod hash;
 mod integers;
 mod list;
 mod packed;
+mod pairs;
 mod set;
 mod set_members;
 mod table;
@@ -19,6 +20,7 @@ mod table;
 pub use chunk::{ChunkSize, End};
 pub use hash::Hash;
 pub use list::List;
+pub use pairs::Ends;
 pub use set::{Set, SetLimits};
 
 use super::entry::InEntry;
@@ -47,6 +49,12 @@ pub trait Collection: InEntry + Clone + Default + Send + 'static {
 
     /// Bytes allocated, those inside the entry not included; told without looking at each element.
     fn heap_size(&self) -> usize;
+
+    /// Before this no element ends by itself, in milliseconds since the Unix epoch; None if none does.
+    #[inline]
+    fn soonest(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A collection on its way into the store.
