@@ -266,12 +266,16 @@ impl Run {
         if expected == reply {
             return;
         }
-        let pair = (reply::text(&expected), reply::text(&reply));
-        let is_set = words.get(2).is_some_and(|key| {
+        let kind = words.get(2).map(|key| {
             redis.send(encode(&[b"TYPE", &key[..]]));
-            redis.read_reply() == b"+set\r\n"
+            redis.read_reply()
         });
-        if !is_set || pair != (Some(b"hashtable"), Some(b"listpack")) {
+        let unpacked = match kind.as_deref() {
+            Some(b"+set\r\n") => &b"hashtable"[..],
+            Some(b"+list\r\n") => b"quicklist",
+            _ => b"nothing",
+        };
+        if reply::text(&expected) != Some(unpacked) || reply::text(&reply) != Some(b"listpack") {
             self.fail(&expected, &reply);
         }
     }

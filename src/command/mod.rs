@@ -23,6 +23,7 @@ pub mod hash;
 mod help;
 pub mod hyperloglog;
 pub mod keys;
+pub mod list;
 pub mod lolwut;
 pub mod memory;
 pub mod object;
@@ -151,6 +152,7 @@ impl Flags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Group {
     String,
+    List,
     Hash,
     Set,
     Bitmap,
@@ -164,6 +166,7 @@ impl Group {
     pub fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::List => "list",
             Self::Hash => "hash",
             Self::Set => "set",
             Self::Bitmap => "bitmap",
@@ -178,6 +181,7 @@ impl Group {
     pub fn category(self) -> Option<&'static str> {
         match self {
             Self::String => Some("string"),
+            Self::List => Some("list"),
             Self::Hash => Some("hash"),
             Self::Set => Some("set"),
             Self::Bitmap => Some("bitmap"),

@@ -242,6 +242,8 @@ mod tests {
             ("maxmemory-policy", "noeviction"),
             ("hash-max-listpack-entries", "7"),
             ("hash-max-listpack-value", "8"),
+            ("list-max-listpack-size", "-5"),
+            ("list-compress-depth", "0"),
             ("set-max-intset-entries", "9"),
             ("set-max-listpack-entries", "10"),
             ("set-max-listpack-value", "11"),

@@ -17,7 +17,9 @@ mod segment;
 mod slot;
 mod value;
 
-pub use collection::{AnyCollection, Collection, Hash, Limits, Set, SetLimits, WrongType};
+pub use collection::{
+    AnyCollection, ChunkSize, Collection, End, Hash, Limits, List, Set, SetLimits, WrongType,
+};
 pub use keyspace::{Ahead, Keyspace, Memory, Peek, Tally};
 pub use scan::Cursor;
 pub use slot::{Change, Edit, Expiry, Slot};

@@ -9,8 +9,10 @@ mod draw;
 mod generic;
 mod hashes;
 mod hyperloglogs;
+mod lists;
 mod server;
 mod sets;
+mod sorts;
 mod strings;
 
 pub use draw::Random;
@@ -31,6 +33,8 @@ const GROUPS: &[(usize, &[Generator])] = &[
     (8, generic::COMMANDS),
     (6, hashes::COMMANDS),
     (8, sets::COMMANDS),
+    (2, sorts::COMMANDS),
+    (8, lists::COMMANDS),
     (1, connection::COMMANDS),
     (1, server::COMMANDS),
 ];
@@ -59,7 +63,7 @@ pub enum Compare {
     /// Members of the set that is named by the first word, as many as the other server picks; a
     /// command that removes them does so on both servers.
     Picks,
-    /// The name of an encoding. Redis 7.0 has no listpacks for sets, as later versions do.
+    /// The name of an encoding. Redis 7.0 has no listpacks for sets and lists, as later versions do.
     Encoding,
     /// The first call of an iteration that sees the same elements.
     Scan,

@@ -5,15 +5,20 @@
 //! implements [`Collection`], a variant of [`AnyCollection`] and [`Value`], and a kind in `entry.rs`;
 //! the compiler names the places that are then left.
 
+mod chunk;
+mod chunks;
 mod element;
 mod hash;
 mod integers;
+mod list;
 mod packed;
 mod set;
 mod set_members;
 mod table;
 
+pub use chunk::{ChunkSize, End};
 pub use hash::Hash;
+pub use list::List;
 pub use set::{Set, SetLimits};
 
 use super::entry::InEntry;
@@ -48,6 +53,7 @@ pub trait Collection: InEntry + Clone + Default + Send + 'static {
 #[derive(Clone, Debug)]
 pub enum AnyCollection {
     Hash(Hash),
+    List(List),
     Set(Set),
 }
 
