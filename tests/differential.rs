@@ -46,6 +46,9 @@ fn epoll_resp3() {
     compare(Backend::Epoll, 1, 3);
 }
 
+/// Commands to which later versions of Redis than 7.0 have added options.
+const GROWN: &[&str] = &["hscan", "zrank", "zrevrank"];
+
 /// What COMMAND INFO and COMMAND DOCS say of each command that both servers have. Summaries are in
 /// each server's own words, and containers have other subcommands.
 #[test]
@@ -66,7 +69,7 @@ fn commands_are_described_alike() {
         for client in [&mut redis, &mut torc] {
             client.call(&format!("HELLO {protocol}"));
         }
-        for name in names.iter().filter(|name| !is_container(name)) {
+        for name in names.iter().filter(|name| !is_container(name) && !GROWN.contains(name)) {
             let infos =
                 [&mut redis, &mut torc].map(|client| ask(client, format!("COMMAND INFO {name}")));
             if ["*1\r\n$-1\r\n", "*1\r\n_\r\n"].contains(&&*infos[0]) {

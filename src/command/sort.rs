@@ -3,12 +3,13 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use super::list::chunk_size;
 use super::options::{integer, is};
 use super::string::reply_text;
 use super::{Argument, Call, Command, Error, Flags, Group, KeySpec, Kind};
 use crate::number::parse_weight;
 use crate::resp::Args;
-use crate::store::{Keyspace, Text, Value};
+use crate::store::{ChunkSize, Collection, End, Keyspace, List, Text, Value};
 
 /// The commands of this file, in the order of Redis' documentation.
 pub(super) const COMMANDS: &[&Command] = &[&SORT, &SORT_RO];
@@ -78,7 +79,7 @@ pub static SORT_RO: Command = Command {
 };
 
 fn sort(call: &mut Call<'_>, may_store: bool) -> Result<(), Error> {
-    let (db, key) = (call.session.db, &call.args[1]);
+    let (db, key, size) = (call.session.db, &call.args[1], chunk_size(call));
     let mut options = SortOptions::parse(call.args.rest(2), may_store)?;
     if options.names_keys() {
         // Which keys they are, the elements say.
@@ -101,6 +102,12 @@ fn sort(call: &mut Call<'_>, may_store: bool) -> Result<(), Error> {
         let pairs = elements.into_iter().flat_map(look_up);
         pairs.map(|(pattern, element)| pattern.look_up(&keyspace, element)).collect()
     };
+    if let Some(destination) = options.store {
+        let list = list(&answers, size);
+        call.reply.integer(list.len() as i64);
+        call.keyspace.write(db, destination, |slot| slot.replace(list));
+        return Ok(());
+    }
     call.reply.array(answers.len());
     for answer in answers {
         match answer {
@@ -111,10 +118,25 @@ fn sort(call: &mut Call<'_>, may_store: bool) -> Result<(), Error> {
     Ok(())
 }
 
+/// What STORE stores: nothing is an empty element.
+fn list(answers: &[Option<Text<'_>>], size: ChunkSize) -> List {
+    let mut list = List::default();
+    for answer in answers {
+        let text = answer.unwrap_or(Text::Plain(b""));
+        list.push(End::Right, text.bytes(&mut itoa::Buffer::new()), size);
+    }
+    list
+}
+
 /// What can be sorted: the elements in their own order.
 fn elements(value: Option<Value<'_>>) -> Result<Vec<Text<'_>>, Error> {
     match value {
         None => Ok(Vec::new()),
+        Some(Value::List(list)) => {
+            let mut elements = Vec::with_capacity(list.len());
+            list.for_each(0..list.len(), |element| elements.push(element));
+            Ok(elements)
+        }
         Some(Value::Set(set)) => Ok(set.iter().collect()),
         Some(_) => Err(Error::WrongType),
     }
@@ -404,6 +426,33 @@ mod tests {
             harness.run("PEXPIRE name_1 5");
             harness.wait_ms(6);
             assert_eq!(sorted(&mut harness, "SORT n GET name_*"), "three");
+        }
+    }
+
+    /// The replies of redis-server 7.0.15.
+    #[test]
+    fn what_is_stored_is_a_list() {
+        for mut harness in Harness::each_way() {
+            harness.run("RPUSH l 3 1 2 1");
+            harness.run("SADD s b a 3");
+            harness.set("name_1", "one");
+            for (line, len, expected) in [
+                ("SORT l STORE out", 4, "1,1,2,3"),
+                ("SORT l BY nosort STORE out", 4, "3,1,2,1"),
+                ("SORT l DESC LIMIT 1 2 STORE out", 2, "2,1"),
+                ("SORT l GET name_* GET # STORE l", 8, "one,1,one,1,,2,,3"),
+                ("SORT s BY nosort STORE out", 3, "3,a,b"), // a set has no order that could be kept
+                ("SORT s BY nosort DESC STORE s", 3, "b,a,3"),
+            ] {
+                harness.run("EXPIRE out 100");
+                assert_eq!(harness.run(line), format!(":{len}\r\n"), "{line}");
+                let key = line.rsplit(' ').next().expect("a destination");
+                assert_eq!(sorted(&mut harness, &format!("LRANGE {key} 0 -1")), expected, "{line}");
+                assert_eq!(harness.run(&format!("TTL {key}")), ":-1\r\n");
+            }
+            harness.set("out", "v");
+            assert_eq!(harness.run("SORT missing STORE out"), ":0\r\n");
+            assert_eq!(harness.run("EXISTS out"), ":0\r\n");
         }
     }
 

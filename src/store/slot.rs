@@ -149,6 +149,15 @@ impl Slot<'_> {
         Ok(outcome)
     }
 
+    /// Gives the key this collection, which does not expire; an empty one leaves no key.
+    pub fn replace(&mut self, collection: impl Collection) {
+        if collection.is_empty() {
+            self.remove();
+        } else {
+            self.set(New::Collection(collection.into_any()), Expiry::Clear);
+        }
+    }
+
     #[inline]
     fn alter_at<T: Collection, R>(
         &mut self,

@@ -12,6 +12,7 @@ mod hyperloglogs;
 mod lists;
 mod server;
 mod sets;
+mod sorts;
 mod strings;
 
 pub use draw::Random;
@@ -32,6 +33,7 @@ const GROUPS: &[(usize, &[Generator])] = &[
     (8, generic::COMMANDS),
     (6, hashes::COMMANDS),
     (8, sets::COMMANDS),
+    (2, sorts::COMMANDS),
     (8, lists::COMMANDS),
     (1, connection::COMMANDS),
     (1, server::COMMANDS),

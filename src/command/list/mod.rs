@@ -41,7 +41,7 @@ fn list<'a>(call: &'a mut Call<'_>) -> Result<Option<&'a List>, Error> {
 
 /// How much a chunk of a list holds.
 #[inline]
-fn chunk_size(call: &Call<'_>) -> ChunkSize {
+pub(super) fn chunk_size(call: &Call<'_>) -> ChunkSize {
     ChunkSize::from_directive(call.instance.config.list_max_listpack_size.get() as i64)
 }
 

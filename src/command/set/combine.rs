@@ -5,7 +5,7 @@ use crate::command::options::{integer, is};
 use crate::command::string::reply_text;
 use crate::command::{Argument, Call, Command, Error, Group, KeySpec, Kind};
 use crate::resp::{Args, Reply};
-use crate::store::{Collection, Expiry, Keyspace, New, Set, SetLimits, Text};
+use crate::store::{Collection, Keyspace, Set, SetLimits, Text};
 
 const KEYS: &[Argument] = &[Argument::key().multiple()];
 const DESTINATION_AND_KEYS: &[Argument] =
@@ -185,13 +185,7 @@ fn store(call: &mut Call<'_>, combine: Combine) -> Result<(), Error> {
     let sets = sets(call.keyspace, call.session.db, call.args.rest(2).iter())?;
     let set = combine(&sets, limits).into_set(limits);
     let len = set.len();
-    call.keyspace.write(call.session.db, &call.args[1], |slot| {
-        if set.is_empty() {
-            slot.remove();
-        } else {
-            slot.set(New::Collection(set.into_any()), Expiry::Clear);
-        }
-    });
+    call.keyspace.write(call.session.db, &call.args[1], |slot| slot.replace(set));
     call.reply.integer(len as i64);
     Ok(())
 }

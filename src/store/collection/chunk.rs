@@ -136,7 +136,12 @@ impl Chunk {
 
     /// Visits `count` elements, which are there, from the number `start` on.
     #[inline]
-    pub(super) fn for_each(&self, start: usize, count: usize, see: &mut impl FnMut(Text<'_>)) {
+    pub(super) fn for_each<'a>(
+        &'a self,
+        start: usize,
+        count: usize,
+        see: &mut impl FnMut(Text<'a>),
+    ) {
         let mut offset = self.nth(start);
         for _ in 0..count {
             see(self.at(offset));

@@ -238,7 +238,12 @@ impl Chunks {
     }
 
     /// Visits `count` elements, which are there, from the number `start` on.
-    pub(super) fn for_each(&self, start: usize, count: usize, see: &mut impl FnMut(Text<'_>)) {
+    pub(super) fn for_each<'a>(
+        &'a self,
+        start: usize,
+        count: usize,
+        see: &mut impl FnMut(Text<'a>),
+    ) {
         let Some((first, mut start)) = self.locate(start) else { return };
         let mut left = count;
         for node in self.nodes.range(first..) {

@@ -114,7 +114,7 @@ impl List {
 
     /// Visits the elements with these numbers, as far as there are.
     #[inline]
-    pub fn for_each(&self, numbers: Range<usize>, mut see: impl FnMut(Text<'_>)) {
+    pub fn for_each<'a>(&'a self, numbers: Range<usize>, mut see: impl FnMut(Text<'a>)) {
         let end = numbers.end.min(self.len());
         let Some(count @ 1..) = end.checked_sub(numbers.start) else { return };
         match &self.0 {
