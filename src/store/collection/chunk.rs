@@ -151,8 +151,37 @@ impl Chunk {
 
     #[inline]
     pub(super) fn push(&mut self, end: End, element: &Element<'_>) {
-        let Bounds { start, end: behind, .. } = self.bounds();
-        self.insert(if end == End::Left { start } else { behind }, element);
+        let size = room_for(element);
+        if self.room(end) < size {
+            self.make_room(end, size);
+        }
+        let Bounds { start, end: behind, len } = self.bounds();
+        let at = match end {
+            End::Left => start - size,
+            End::Right => behind,
+        };
+        write(element, &mut self.0[at..at + size]);
+        match end {
+            End::Left => self.set_start(at),
+            End::Right => self.set_end(at + size),
+        }
+        self.set_len(len + 1);
+    }
+
+    /// Takes out the first or the last element, if there is one.
+    #[inline]
+    pub(super) fn pop(&mut self, end: End) {
+        let Bounds { start, end: behind, len } = self.bounds();
+        if len <= 1 {
+            *self = Self::default();
+            return;
+        }
+        match end {
+            End::Left => self.set_start(self.after(start)),
+            End::Right => self.set_end(self.before(behind)),
+        }
+        self.set_len(len - 1);
+        self.shrink();
     }
 
     /// Puts an element in before the offset.
@@ -279,9 +308,7 @@ impl Chunk {
         let Bounds { start, end, .. } = self.bounds();
         let side = if old.start - start < end - old.end { End::Left } else { End::Right };
         let more = new.saturating_sub(old.len());
-        let room =
-            if side == End::Left { start - HEADER } else { self.0.len().saturating_sub(end) };
-        if room < more {
+        if self.room(side) < more {
             let moved = self.make_room(side, more);
             old = old.start - start + moved..old.end - start + moved;
         }
@@ -301,12 +328,23 @@ impl Chunk {
         }
     }
 
+    /// Bytes that are free on one side.
+    #[inline]
+    fn room(&self, side: End) -> usize {
+        let Bounds { start, end, .. } = self.bounds();
+        match side {
+            End::Left => start - HEADER,
+            // An empty chunk ends behind the header that it does not have.
+            End::Right => self.0.len().saturating_sub(end),
+        }
+    }
+
     /// Makes room for `more` bytes on one side. Returns where the elements begin then.
     #[cold]
     fn make_room(&mut self, side: End, more: usize) -> usize {
         let Bounds { start, end, len } = self.bounds();
-        let (used, left, right) = (end - start, start - HEADER, self.0.len().saturating_sub(end));
-        let other = if side == End::Left { right } else { left };
+        let used = end - start;
+        let other = self.room(if side == End::Left { End::Right } else { End::Left });
         // A queue wanders through its chunk: where it has left room behind, some is needed ahead,
         // else each push would move all. What only grows needs no more than it asks for.
         let spare = other.min(used / 8);
@@ -326,11 +364,10 @@ impl Chunk {
     /// Gives room back when there is more of it than elements.
     #[inline]
     fn shrink(&mut self) {
-        let Bounds { start, end, .. } = self.bounds();
-        let capacity = size_class(HEADER + end - start);
-        if self.0.len() >= 2 * capacity {
-            let len = self.len();
-            self.relocate(capacity, HEADER);
+        let Bounds { start, end, len } = self.bounds();
+        let used = HEADER + end - start;
+        if self.0.len() >= 2 * used && self.0.len() >= 2 * size_class(used) {
+            self.relocate(size_class(used), HEADER);
             self.set_len(len);
         }
     }
@@ -355,11 +392,11 @@ impl Chunk {
         let Some(header) = self.0.first_chunk::<HEADER>() else {
             return Bounds { start: HEADER, end: HEADER, len: 0 };
         };
-        let [start, end, len] = [0, WORD, 2 * WORD].map(|at| {
-            let word = [header[at], header[at + 1], header[at + 2], header[at + 3]];
-            u32::from_le_bytes(word) as usize
-        });
-        Bounds { start, end, len }
+        let word = |at: usize| {
+            let bytes = [header[at], header[at + 1], header[at + 2], header[at + 3]];
+            u32::from_le_bytes(bytes) as usize
+        };
+        Bounds { start: word(0), end: word(WORD), len: word(2 * WORD) }
     }
 
     #[inline]
@@ -460,5 +497,6 @@ fn write(element: &Element<'_>, to: &mut [u8]) {
 /// closer than 16 bytes.
 #[inline]
 fn size_class(bytes: usize) -> usize {
-    bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(16))
+    let step = (bytes.next_power_of_two() / 8).max(16);
+    (bytes + step - 1) & !(step - 1)
 }

@@ -221,11 +221,7 @@ impl Chunks {
     pub(super) fn pop(&mut self, end: End) {
         let Some(last) = self.nodes.len().checked_sub(1) else { return };
         let at = if end == End::Left { 0 } else { last };
-        self.alter(at, |chunk| {
-            if let Some(offset) = chunk.outermost(end) {
-                chunk.remove(offset);
-            }
-        });
+        self.alter(at, |chunk| chunk.pop(end));
     }
 
     pub(super) fn get(&self, index: usize) -> Option<Text<'_>> {

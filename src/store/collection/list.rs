@@ -95,7 +95,7 @@ impl List {
     ) -> Option<R> {
         let seen = see(self.outermost(end)?);
         match &mut self.0 {
-            Form::Small(chunk) => chunk.remove(chunk.outermost(end)?),
+            Form::Small(chunk) => chunk.pop(end),
             Form::Large(chunks) => {
                 chunks.pop(end);
                 self.settle(size);
