@@ -34,6 +34,10 @@ pub struct Values {
     pub hash_max_listpack_entries: Number,
     /// Bytes of a field or value of a packed hash, at most.
     pub hash_max_listpack_value: Number,
+    /// Members of a packed sorted set, at most.
+    pub zset_max_listpack_entries: Number,
+    /// Bytes of a member of a packed sorted set, at most.
+    pub zset_max_listpack_value: Number,
     /// Cycles of active expiry a second, 1 to 500.
     pub hz: Number,
     /// Bytes of the longest argument.

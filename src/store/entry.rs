@@ -18,7 +18,7 @@ use std::ptr::NonNull;
 
 use bytes::Bytes;
 
-use super::collection::{AnyCollection, Hash, SIZE};
+use super::collection::{AnyCollection, Hash, SIZE, SortedSet};
 use super::prefetch::prefetch;
 use super::value::{New, SHARED_FROM, Text, Value};
 
@@ -50,6 +50,7 @@ const KIND_RAW: u8 = 2;
 const KIND_SHARED: u8 = 3;
 /// From here on, types of collections.
 const KIND_HASH: u8 = 4;
+const KIND_SORTED_SET: u8 = 7;
 const HAS_EXPIRY: u8 = 0b1000_0000;
 const HAS_LONG_KEY: u8 = 0b0100_0000;
 
@@ -66,6 +67,10 @@ pub trait InEntry: Sized {
 
 impl InEntry for Hash {
     const KIND: u8 = KIND_HASH;
+}
+
+impl InEntry for SortedSet {
+    const KIND: u8 = KIND_SORTED_SET;
 }
 
 /// Where the parts of an entry stand, in bytes from its beginning.
@@ -106,6 +111,7 @@ impl Entry {
             New::Integer(_) => (KIND_INTEGER, &b""[..]),
             New::Shared(_) => (KIND_SHARED, &b""[..]),
             New::Collection(AnyCollection::Hash(_)) => (KIND_HASH, &b""[..]),
+            New::Collection(AnyCollection::SortedSet(_)) => (KIND_SORTED_SET, &b""[..]),
         };
         // The header could not hold the length, and parts would be looked for beyond the entry.
         assert!(text.len() < SHARED_FROM, "longer texts are shared");
@@ -137,6 +143,9 @@ impl Entry {
                 New::Shared(bytes) => base.add(plan.word).cast::<Bytes>().write(bytes),
                 New::Collection(AnyCollection::Hash(hash)) => {
                     base.add(plan.word).cast::<Hash>().write(hash);
+                }
+                New::Collection(AnyCollection::SortedSet(set)) => {
+                    base.add(plan.word).cast::<SortedSet>().write(set);
                 }
                 New::Text(_) | New::Raw(_) => {}
             }
@@ -170,6 +179,7 @@ impl Entry {
                 KIND_INTEGER => Value::String(Text::Integer(*self.at(plan.word).cast::<i64>())),
                 KIND_SHARED => Value::String(Text::Shared(&*self.at(plan.word).cast::<Bytes>())),
                 KIND_HASH => Value::Hash(&*self.at(plan.word).cast::<Hash>()),
+                KIND_SORTED_SET => Value::SortedSet(&*self.at(plan.word).cast::<SortedSet>()),
                 kind => {
                     let text = self.at(plan.key + key_len);
                     let text = std::slice::from_raw_parts(text, header.text_len as usize);
@@ -332,6 +342,9 @@ impl Entry {
     fn take_collection(&mut self) -> Option<AnyCollection> {
         match self.header().tag & KIND {
             KIND_HASH => self.collection_mut().map(std::mem::take).map(AnyCollection::Hash),
+            KIND_SORTED_SET => {
+                self.collection_mut().map(std::mem::take).map(AnyCollection::SortedSet)
+            }
             _ => None,
         }
     }
@@ -387,6 +400,7 @@ impl Drop for Entry {
             match self.header().tag & KIND {
                 KIND_SHARED => self.at_mut(plan.word).cast::<Bytes>().drop_in_place(),
                 KIND_HASH => self.at_mut(plan.word).cast::<Hash>().drop_in_place(),
+                KIND_SORTED_SET => self.at_mut(plan.word).cast::<SortedSet>().drop_in_place(),
                 _ => {}
             }
             dealloc(self.0.as_ptr().cast(), plan.layout());

@@ -17,7 +17,9 @@ mod segment;
 mod slot;
 mod value;
 
-pub use collection::{AnyCollection, Collection, Hash, Limits, WrongType};
+pub use collection::{
+    AnyCollection, Bounds, Collection, Hash, Limits, SortedSet, Update, WrongType,
+};
 pub use keyspace::{Ahead, Keyspace, Memory, Peek, Tally};
 pub use scan::Cursor;
 pub use slot::{Change, Edit, Expiry, Slot};

@@ -8,9 +8,14 @@
 mod element;
 mod hash;
 mod packed;
+mod ranking;
+mod sequence;
+mod slab;
+mod sorted_set;
 mod table;
 
 pub use hash::Hash;
+pub use sorted_set::{Bounds, SortedSet, Update};
 
 use super::entry::InEntry;
 use super::value::Value;
@@ -44,6 +49,7 @@ pub trait Collection: InEntry + Clone + Default + Send + 'static {
 #[derive(Clone, Debug)]
 pub enum AnyCollection {
     Hash(Hash),
+    SortedSet(SortedSet),
 }
 
 /// How large a collection may become before its packed form is given up.
