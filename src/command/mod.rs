@@ -30,6 +30,7 @@ pub mod options;
 pub mod rename;
 pub mod scan;
 pub mod server;
+pub mod set;
 pub mod string;
 mod syntax;
 pub mod table;
@@ -150,6 +151,7 @@ impl Flags {
 pub enum Group {
     String,
     Hash,
+    Set,
     Bitmap,
     HyperLogLog,
     Generic,
@@ -162,6 +164,7 @@ impl Group {
         match self {
             Self::String => "string",
             Self::Hash => "hash",
+            Self::Set => "set",
             Self::Bitmap => "bitmap",
             Self::HyperLogLog => "hyperloglog",
             Self::Generic => "generic",
@@ -175,6 +178,7 @@ impl Group {
         match self {
             Self::String => Some("string"),
             Self::Hash => Some("hash"),
+            Self::Set => Some("set"),
             Self::Bitmap => Some("bitmap"),
             Self::HyperLogLog => Some("hyperloglog"),
             Self::Generic => Some("keyspace"),

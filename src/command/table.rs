@@ -9,6 +9,7 @@ const GROUPS: &[&[&Command]] = &[
     super::connection::COMMANDS,
     super::string::COMMANDS,
     super::hash::COMMANDS,
+    super::set::COMMANDS,
     super::bitmap::COMMANDS,
     super::hyperloglog::COMMANDS,
     super::generic::COMMANDS,

@@ -240,6 +240,45 @@ pub static DIRECTIVES: &[Directive] = &[
         }),
     },
     Directive {
+        name: "set-max-intset-entries",
+        alias: None,
+        group: KEYS,
+        value_name: "number",
+        default: "512",
+        help: "Members up to which a set of integers is kept as sorted numbers",
+        get: |values| values.set_max_intset_entries.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.set_max_intset_entries.set(integer(text, 0..=i64::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "set-max-listpack-entries",
+        alias: None,
+        group: KEYS,
+        value_name: "number",
+        default: "128",
+        help: "Members up to which any other set is kept in one piece of memory",
+        get: |values| values.set_max_listpack_entries.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.set_max_listpack_entries.set(integer(text, 0..=i64::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "set-max-listpack-value",
+        alias: None,
+        group: KEYS,
+        value_name: "bytes",
+        default: "64",
+        help: "Longest member of a set that is kept in one piece of memory",
+        get: |values| values.set_max_listpack_value.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.set_max_listpack_value.set(memory(text, 0..=i64::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
         name: "zset-max-listpack-entries",
         alias: Some("zset-max-ziplist-entries"),
         group: KEYS,

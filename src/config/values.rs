@@ -34,6 +34,12 @@ pub struct Values {
     pub hash_max_listpack_entries: Number,
     /// Bytes of a field or value of a packed hash, at most.
     pub hash_max_listpack_value: Number,
+    /// Members of a set that is kept as sorted integers, at most.
+    pub set_max_intset_entries: Number,
+    /// Members of a packed set, at most.
+    pub set_max_listpack_entries: Number,
+    /// Bytes of a member of a packed set, at most.
+    pub set_max_listpack_value: Number,
     /// Members of a packed sorted set, at most.
     pub zset_max_listpack_entries: Number,
     /// Bytes of a member of a packed sorted set, at most.

@@ -18,7 +18,7 @@ use std::ptr::NonNull;
 
 use bytes::Bytes;
 
-use super::collection::{AnyCollection, Hash, SIZE, SortedSet};
+use super::collection::{AnyCollection, Hash, SIZE, Set, SortedSet};
 use super::prefetch::prefetch;
 use super::value::{New, SHARED_FROM, Text, Value};
 
@@ -50,6 +50,7 @@ const KIND_RAW: u8 = 2;
 const KIND_SHARED: u8 = 3;
 /// From here on, types of collections.
 const KIND_HASH: u8 = 4;
+const KIND_SET: u8 = 6;
 const KIND_SORTED_SET: u8 = 7;
 const HAS_EXPIRY: u8 = 0b1000_0000;
 const HAS_LONG_KEY: u8 = 0b0100_0000;
@@ -67,6 +68,10 @@ pub trait InEntry: Sized {
 
 impl InEntry for Hash {
     const KIND: u8 = KIND_HASH;
+}
+
+impl InEntry for Set {
+    const KIND: u8 = KIND_SET;
 }
 
 impl InEntry for SortedSet {
@@ -111,6 +116,7 @@ impl Entry {
             New::Integer(_) => (KIND_INTEGER, &b""[..]),
             New::Shared(_) => (KIND_SHARED, &b""[..]),
             New::Collection(AnyCollection::Hash(_)) => (KIND_HASH, &b""[..]),
+            New::Collection(AnyCollection::Set(_)) => (KIND_SET, &b""[..]),
             New::Collection(AnyCollection::SortedSet(_)) => (KIND_SORTED_SET, &b""[..]),
         };
         // The header could not hold the length, and parts would be looked for beyond the entry.
@@ -143,6 +149,9 @@ impl Entry {
                 New::Shared(bytes) => base.add(plan.word).cast::<Bytes>().write(bytes),
                 New::Collection(AnyCollection::Hash(hash)) => {
                     base.add(plan.word).cast::<Hash>().write(hash);
+                }
+                New::Collection(AnyCollection::Set(set)) => {
+                    base.add(plan.word).cast::<Set>().write(set);
                 }
                 New::Collection(AnyCollection::SortedSet(set)) => {
                     base.add(plan.word).cast::<SortedSet>().write(set);
@@ -179,6 +188,7 @@ impl Entry {
                 KIND_INTEGER => Value::String(Text::Integer(*self.at(plan.word).cast::<i64>())),
                 KIND_SHARED => Value::String(Text::Shared(&*self.at(plan.word).cast::<Bytes>())),
                 KIND_HASH => Value::Hash(&*self.at(plan.word).cast::<Hash>()),
+                KIND_SET => Value::Set(&*self.at(plan.word).cast::<Set>()),
                 KIND_SORTED_SET => Value::SortedSet(&*self.at(plan.word).cast::<SortedSet>()),
                 kind => {
                     let text = self.at(plan.key + key_len);
@@ -342,6 +352,7 @@ impl Entry {
     fn take_collection(&mut self) -> Option<AnyCollection> {
         match self.header().tag & KIND {
             KIND_HASH => self.collection_mut().map(std::mem::take).map(AnyCollection::Hash),
+            KIND_SET => self.collection_mut().map(std::mem::take).map(AnyCollection::Set),
             KIND_SORTED_SET => {
                 self.collection_mut().map(std::mem::take).map(AnyCollection::SortedSet)
             }
@@ -400,6 +411,7 @@ impl Drop for Entry {
             match self.header().tag & KIND {
                 KIND_SHARED => self.at_mut(plan.word).cast::<Bytes>().drop_in_place(),
                 KIND_HASH => self.at_mut(plan.word).cast::<Hash>().drop_in_place(),
+                KIND_SET => self.at_mut(plan.word).cast::<Set>().drop_in_place(),
                 KIND_SORTED_SET => self.at_mut(plan.word).cast::<SortedSet>().drop_in_place(),
                 _ => {}
             }

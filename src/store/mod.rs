@@ -18,7 +18,7 @@ mod slot;
 mod value;
 
 pub use collection::{
-    AnyCollection, Bounds, Collection, Hash, Limits, SortedSet, Update, WrongType,
+    AnyCollection, Bounds, Collection, Hash, Limits, Set, SetLimits, SortedSet, Update, WrongType,
 };
 pub use keyspace::{Ahead, Keyspace, Memory, Peek, Tally};
 pub use scan::Cursor;

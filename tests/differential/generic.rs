@@ -87,7 +87,7 @@ fn object(random: &mut Random) -> Step {
         // the use of all.
         2 => step("IDLETIME", random).compare(Compare::Kind),
         3 => step("REFCOUNT", random).compare(Compare::Kind),
-        _ => step("ENCODING", random),
+        _ => step("ENCODING", random).compare(Compare::Encoding),
     }
 }
 
@@ -104,7 +104,7 @@ fn scan(random: &mut Random) -> Step {
         step = step.word("COUNT").word(random.one_of(&["1", "3", "10", "1000", "0", "x"]));
     }
     if random.chance(20) {
-        step = step.word("TYPE").word(random.one_of(&["string", "STRING", "list", "nothing"]));
+        step = step.word("TYPE").word(random.one_of(&["string", "STRING", "set", "nothing"]));
     }
     step
 }

@@ -10,6 +10,7 @@ mod generic;
 mod hashes;
 mod hyperloglogs;
 mod server;
+mod sets;
 mod strings;
 
 pub use draw::Random;
@@ -29,6 +30,7 @@ const GROUPS: &[(usize, &[Generator])] = &[
     (3, hyperloglogs::COMMANDS),
     (8, generic::COMMANDS),
     (6, hashes::COMMANDS),
+    (8, sets::COMMANDS),
     (1, connection::COMMANDS),
     (1, server::COMMANDS),
 ];
@@ -54,6 +56,11 @@ pub enum Compare {
     Soon,
     /// One existing key, or none where there is none.
     Member,
+    /// Members of the set that is named by the first word, as many as the other server picks; a
+    /// command that removes them does so on both servers.
+    Picks,
+    /// The name of an encoding. Redis 7.0 has no listpacks for sets, as later versions do.
+    Encoding,
     /// The first call of an iteration that sees the same elements.
     Scan,
 }
@@ -65,7 +72,9 @@ impl Compare {
             return true;
         }
         match self {
-            Self::Bytes | Self::Soon | Self::Member | Self::Scan => false,
+            Self::Bytes | Self::Soon | Self::Member | Self::Picks | Self::Encoding | Self::Scan => {
+                false
+            }
             Self::Unordered => {
                 let sorted = |reply| {
                     let mut elements = reply::elements(reply)?;
@@ -128,7 +137,7 @@ pub fn step(random: &mut Random) -> Step {
     let mut step = random.one_of(commands)(random);
     // What CONFIG SET does to a server lasts: that is not left to chance.
     let is_setting = step.words.starts_with(&[b"CONFIG".into(), b"SET".into()]);
-    if is_setting || matches!(step.compare, Compare::Member | Compare::Scan) {
+    if is_setting || matches!(step.compare, Compare::Member | Compare::Picks | Compare::Scan) {
         return step;
     }
     if random.chance(8) {

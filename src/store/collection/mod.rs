@@ -7,14 +7,18 @@
 
 mod element;
 mod hash;
+mod integers;
+mod members;
 mod packed;
 mod ranking;
 mod sequence;
+mod set;
 mod slab;
 mod sorted_set;
 mod table;
 
 pub use hash::Hash;
+pub use set::{Set, SetLimits};
 pub use sorted_set::{Bounds, SortedSet, Update};
 
 use super::entry::InEntry;
@@ -49,6 +53,7 @@ pub trait Collection: InEntry + Clone + Default + Send + 'static {
 #[derive(Clone, Debug)]
 pub enum AnyCollection {
     Hash(Hash),
+    Set(Set),
     SortedSet(SortedSet),
 }
 
