@@ -31,6 +31,7 @@ pub mod rename;
 pub mod scan;
 pub mod server;
 pub mod set;
+pub mod sorted_set;
 pub mod string;
 mod syntax;
 pub mod table;
@@ -152,6 +153,7 @@ pub enum Group {
     String,
     Hash,
     Set,
+    SortedSet,
     Bitmap,
     HyperLogLog,
     Generic,
@@ -165,6 +167,7 @@ impl Group {
             Self::String => "string",
             Self::Hash => "hash",
             Self::Set => "set",
+            Self::SortedSet => "sorted-set",
             Self::Bitmap => "bitmap",
             Self::HyperLogLog => "hyperloglog",
             Self::Generic => "generic",
@@ -179,6 +182,7 @@ impl Group {
             Self::String => Some("string"),
             Self::Hash => Some("hash"),
             Self::Set => Some("set"),
+            Self::SortedSet => Some("sortedset"),
             Self::Bitmap => Some("bitmap"),
             Self::HyperLogLog => Some("hyperloglog"),
             Self::Generic => Some("keyspace"),

@@ -10,6 +10,7 @@ const GROUPS: &[&[&Command]] = &[
     super::string::COMMANDS,
     super::hash::COMMANDS,
     super::set::COMMANDS,
+    super::sorted_set::COMMANDS,
     super::bitmap::COMMANDS,
     super::hyperloglog::COMMANDS,
     super::generic::COMMANDS,

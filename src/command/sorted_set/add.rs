@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn the_form_follows_the_directives() {
         let mut harness = Harness::new();
-        harness.run("CONFIG SET zset-max-listpack-entries 2 zset-max-ziplist-value 5");
+        harness.run("CONFIG SET zset-max-listpack-entries 2 zset-max-listpack-value 5");
         harness.run("ZADD z 1 a 2 12345");
         assert_eq!(harness.encoding("z"), "listpack");
         harness.run("ZADD z 1 b");

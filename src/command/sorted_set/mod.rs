@@ -4,31 +4,46 @@ mod add;
 mod bounds;
 mod pop;
 mod range;
+mod read;
+mod remove;
 
 use add::{ZADD, ZINCRBY};
 use pop::{ZMPOP, ZPOPMAX, ZPOPMIN};
-use range::{ZRANGE, ZRANGEBYLEX, ZRANGEBYSCORE, ZREVRANGE, ZREVRANGEBYLEX, ZREVRANGEBYSCORE};
-use range::ZRANGESTORE;
+use range::{ZRANGE, ZRANGEBYLEX, ZRANGEBYSCORE, ZRANGESTORE};
+use range::{ZREVRANGE, ZREVRANGEBYLEX, ZREVRANGEBYSCORE};
+use read::{ZCARD, ZCOUNT, ZLEXCOUNT, ZMSCORE, ZRANK, ZREVRANK, ZSCORE};
+use remove::{ZREM, ZREMRANGEBYLEX, ZREMRANGEBYRANK, ZREMRANGEBYSCORE};
 
 use super::string::reply_text;
 use super::{Argument, Call, Command, Error, Flags};
 use crate::resp::{Reply, Version};
-use crate::store::{Limits, SortedSet, Text};
+use crate::store::{Collection, Expiry, Limits, New, SortedSet, Text};
 
 /// The commands of this group, in the order of Redis' documentation.
 pub(super) const COMMANDS: &[&Command] = &[
     &ZADD,
+    &ZCARD,
+    &ZCOUNT,
     &ZINCRBY,
+    &ZLEXCOUNT,
     &ZMPOP,
+    &ZMSCORE,
     &ZPOPMAX,
     &ZPOPMIN,
     &ZRANGE,
     &ZRANGEBYLEX,
     &ZRANGEBYSCORE,
     &ZRANGESTORE,
+    &ZRANK,
+    &ZREM,
+    &ZREMRANGEBYLEX,
+    &ZREMRANGEBYRANK,
+    &ZREMRANGEBYSCORE,
     &ZREVRANGE,
     &ZREVRANGEBYLEX,
     &ZREVRANGEBYSCORE,
+    &ZREVRANK,
+    &ZSCORE,
 ];
 
 const READ: Flags = Flags::READONLY;
@@ -50,6 +65,19 @@ pub(super) fn limits(call: &Call<'_>) -> Limits {
         entries: config.zset_max_listpack_entries.get() as usize,
         value: config.zset_max_listpack_value.get() as usize,
     }
+}
+
+/// Gives the destination, the word after the name, a sorted set, or removes it if that is empty;
+/// replies with how many members there are.
+fn store(call: &mut Call<'_>, set: SortedSet) {
+    call.reply.integer(set.len() as i64);
+    call.keyspace.write(call.session.db, &call.args[1], |slot| {
+        if set.is_empty() {
+            slot.remove();
+        } else {
+            slot.set(New::Collection(set.into_any()), Expiry::Clear);
+        }
+    });
 }
 
 /// Begins an array of members, with their scores if that is asked for. RESP3 has pairs, RESP2 all in

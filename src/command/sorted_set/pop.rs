@@ -58,9 +58,10 @@ fn zpop(call: &mut Call<'_>, end: End) -> Result<(), Error> {
     // With a count, RESP3 has pairs; without, the member and its score stand in a row.
     let in_pairs = count.is_some() && call.reply.version() == Version::V3;
     let reply = &mut call.reply;
-    let popped = pop(call.keyspace, call.session.db, &call.args[1], end, count.unwrap_or(1), |pop| {
-        pop.reply(reply, in_pairs);
-    })?;
+    let popped =
+        pop(call.keyspace, call.session.db, &call.args[1], end, count.unwrap_or(1), |pop| {
+            pop.reply(reply, in_pairs);
+        })?;
     if !popped {
         call.reply.array(0);
     }
@@ -125,7 +126,7 @@ impl<'a> ManyPop<'a> {
             number.filter(|number| *number > 0).ok_or_else(|| Error::text(fault))
         };
         let numkeys = above_zero(&words[0], "numkeys should be greater than 0")?;
-        let rest = words.rest(numkeys.saturating_add(1));
+        let (keys, rest) = words.rest(1).split(numkeys).ok_or(Error::Syntax)?;
         let end = End::read(rest.get(0).ok_or(Error::Syntax)?)?;
         let mut count = None;
         let mut options = rest.rest(1).iter();
@@ -136,7 +137,7 @@ impl<'a> ManyPop<'a> {
             let number = options.next().ok_or(Error::Syntax)?;
             count = Some(above_zero(number, "count should be greater than 0")?);
         }
-        Ok(Self { keys: words.slice(1..1 + numkeys), end, count: count.unwrap_or(1) })
+        Ok(Self { keys, end, count: count.unwrap_or(1) })
     }
 }
 

@@ -14,7 +14,6 @@ pub(super) struct Slab {
     pages: Vec<Page>,
     /// Pages that have a slot free; the last one is filled first.
     roomy: Vec<u32>,
-    len: usize,
     /// Bytes of all members.
     bytes: usize,
 }
@@ -36,10 +35,6 @@ enum Slot {
 const _: () = assert!(size_of::<Slot>() == 24);
 
 impl Slab {
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
     /// Bytes allocated. Pages are looked at, members are not.
     pub(super) fn heap_size(&self) -> usize {
         let slots: usize = self.pages.iter().map(|page| page.slots.capacity()).sum();
@@ -87,14 +82,12 @@ impl Slab {
         if page.taken as usize == PAGE {
             self.roomy.pop();
         }
-        self.len += 1;
         self.bytes += member.len();
         index * PAGE as u32 + at as u32
     }
 
     pub(super) fn remove(&mut self, id: u32) {
         let (index, at) = place(id);
-        self.len -= 1;
         self.bytes -= self.member(id).len();
         let page = &mut self.pages[index];
         if page.taken as usize == PAGE {
@@ -172,7 +165,6 @@ mod tests {
                         prop_assert_eq!(model.insert(id, (0.5, member)), None);
                     }
                 }
-                prop_assert_eq!(members.len(), model.len());
             }
             let copy = members.clone();
             for (id, (score, member)) in &model {
