@@ -2,13 +2,17 @@
 
 mod add;
 mod bounds;
+mod combine;
 mod pop;
+mod random;
 mod range;
 mod read;
 mod remove;
 
 use add::{ZADD, ZINCRBY};
+use combine::{ZDIFF, ZDIFFSTORE, ZINTER, ZINTERCARD, ZINTERSTORE, ZUNION, ZUNIONSTORE};
 use pop::{ZMPOP, ZPOPMAX, ZPOPMIN};
+use random::{ZRANDMEMBER, ZSCAN};
 use range::{ZRANGE, ZRANGEBYLEX, ZRANGEBYSCORE, ZRANGESTORE};
 use range::{ZREVRANGE, ZREVRANGEBYLEX, ZREVRANGEBYSCORE};
 use read::{ZCARD, ZCOUNT, ZLEXCOUNT, ZMSCORE, ZRANK, ZREVRANK, ZSCORE};
@@ -24,12 +28,18 @@ pub(super) const COMMANDS: &[&Command] = &[
     &ZADD,
     &ZCARD,
     &ZCOUNT,
+    &ZDIFF,
+    &ZDIFFSTORE,
     &ZINCRBY,
+    &ZINTER,
+    &ZINTERCARD,
+    &ZINTERSTORE,
     &ZLEXCOUNT,
     &ZMPOP,
     &ZMSCORE,
     &ZPOPMAX,
     &ZPOPMIN,
+    &ZRANDMEMBER,
     &ZRANGE,
     &ZRANGEBYLEX,
     &ZRANGEBYSCORE,
@@ -43,7 +53,10 @@ pub(super) const COMMANDS: &[&Command] = &[
     &ZREVRANGEBYLEX,
     &ZREVRANGEBYSCORE,
     &ZREVRANK,
+    &ZSCAN,
     &ZSCORE,
+    &ZUNION,
+    &ZUNIONSTORE,
 ];
 
 const READ: Flags = Flags::READONLY;
