@@ -17,6 +17,7 @@ pub mod dispatch;
 pub mod error;
 pub mod expire;
 pub mod generic;
+pub mod geo;
 #[cfg(test)]
 pub(crate) mod harness;
 pub mod hash;
@@ -154,6 +155,7 @@ pub enum Group {
     Hash,
     Set,
     SortedSet,
+    Geo,
     Bitmap,
     HyperLogLog,
     Generic,
@@ -168,6 +170,7 @@ impl Group {
             Self::Hash => "hash",
             Self::Set => "set",
             Self::SortedSet => "sorted-set",
+            Self::Geo => "geo",
             Self::Bitmap => "bitmap",
             Self::HyperLogLog => "hyperloglog",
             Self::Generic => "generic",
@@ -183,6 +186,7 @@ impl Group {
             Self::Hash => Some("hash"),
             Self::Set => Some("set"),
             Self::SortedSet => Some("sortedset"),
+            Self::Geo => Some("geo"),
             Self::Bitmap => Some("bitmap"),
             Self::HyperLogLog => Some("hyperloglog"),
             Self::Generic => Some("keyspace"),

@@ -11,6 +11,7 @@ const GROUPS: &[&[&Command]] = &[
     super::hash::COMMANDS,
     super::set::COMMANDS,
     super::sorted_set::COMMANDS,
+    super::geo::COMMANDS,
     super::bitmap::COMMANDS,
     super::hyperloglog::COMMANDS,
     super::generic::COMMANDS,

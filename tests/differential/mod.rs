@@ -7,6 +7,7 @@ mod bitmaps;
 mod connection;
 mod draw;
 mod generic;
+mod geo;
 mod hashes;
 mod hyperloglogs;
 mod server;
@@ -33,6 +34,7 @@ const GROUPS: &[(usize, &[Generator])] = &[
     (6, hashes::COMMANDS),
     (8, sets::COMMANDS),
     (10, sorted_sets::COMMANDS),
+    (6, geo::COMMANDS),
     (1, connection::COMMANDS),
     (1, server::COMMANDS),
 ];

@@ -67,14 +67,24 @@ fn add(call: &mut Call<'_>, options: AddOptions) -> Result<(), Error> {
         return Err(Error::Syntax);
     }
     options.check(pairs.len() / 2)?;
-    let scores = pairs.iter().step_by(2).map(|score| parse_f64(score).ok_or(Error::NotAFloat));
-    let scores = scores.collect::<Result<Vec<f64>, Error>>()?;
-    let members = pairs.iter().skip(1).step_by(2);
+    let mut members = Vec::with_capacity(pairs.len() / 2);
+    for (score, member) in pairs.iter().step_by(2).zip(pairs.iter().skip(1).step_by(2)) {
+        members.push((parse_f64(score).ok_or(Error::NotAFloat)?, member));
+    }
+    add_members(call, options, &members)
+}
+
+/// Adds members with their scores to the sorted set at the key, and replies as ZADD does.
+pub(in crate::command) fn add_members(
+    call: &mut Call<'_>,
+    options: AddOptions,
+    members: &[(f64, &[u8])],
+) -> Result<(), Error> {
     let limits = limits(call);
     let mut tally = Tally::default();
     call.keyspace.write(call.session.db, &call.args[1], |slot| {
         slot.alter_or_new(|set: &mut SortedSet| {
-            for (score, member) in scores.iter().zip(members) {
+            for (score, member) in members {
                 tally.count(options.apply(set, *score, member, limits));
             }
             Edit::done_if(tally.added + tally.updated > 0, ())
@@ -96,7 +106,7 @@ fn add(call: &mut Call<'_>, options: AddOptions) -> Result<(), Error> {
 
 /// NX, XX, GT, LT, CH and INCR.
 #[derive(Clone, Copy, Debug, Default)]
-struct AddOptions {
+pub(in crate::command) struct AddOptions {
     only_new: bool,
     only_old: bool,
     only_greater: bool,
@@ -157,9 +167,18 @@ impl AddOptions {
         found.map(|(_, option)| *option = true).is_some()
     }
 
+    /// As [`AddOptions::accept`], of the options that GEOADD has as well.
+    pub(in crate::command) fn accept_condition(&mut self, word: &[u8]) -> bool {
+        ["NX", "XX", "CH"].iter().any(|name| is(word, name)) && self.accept(word)
+    }
+
+    pub(in crate::command) fn contradicts(&self) -> bool {
+        self.only_new && self.only_old
+    }
+
     fn check(&self, pairs: usize) -> Result<(), Error> {
         let says = |text: &str| Err(Error::text(text));
-        if self.only_new && self.only_old {
+        if self.contradicts() {
             return says("XX and NX options at the same time are not compatible");
         }
         let comparisons = usize::from(self.only_greater) + usize::from(self.only_less);

@@ -175,7 +175,8 @@ fn store_combined(call: &mut Call<'_>, combine: Combine, options: Options) -> Re
     for (member, score) in combine(&Request::read(call, 2, options)?) {
         set.update(&member, limits, |_| Some(score));
     }
-    store(call, set);
+    let args = call.args;
+    store(call, &args[1], set);
     Ok(())
 }
 

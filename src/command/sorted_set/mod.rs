@@ -9,6 +9,7 @@ mod range;
 mod read;
 mod remove;
 
+pub(super) use add::{AddOptions, add_members};
 use add::{ZADD, ZINCRBY};
 use combine::{ZDIFF, ZDIFFSTORE, ZINTER, ZINTERCARD, ZINTERSTORE, ZUNION, ZUNIONSTORE};
 use pop::{ZMPOP, ZPOPMAX, ZPOPMIN};
@@ -80,11 +81,10 @@ pub(super) fn limits(call: &Call<'_>) -> Limits {
     }
 }
 
-/// Gives the destination, the word after the name, a sorted set, or removes it if that is empty;
-/// replies with how many members there are.
-fn store(call: &mut Call<'_>, set: SortedSet) {
+/// Gives a key a sorted set, or removes it if that is empty; replies with how many members there are.
+pub(super) fn store(call: &mut Call<'_>, key: &[u8], set: SortedSet) {
     call.reply.integer(set.len() as i64);
-    call.keyspace.write(call.session.db, &call.args[1], |slot| {
+    call.keyspace.write(call.session.db, key, |slot| {
         if set.is_empty() {
             slot.remove();
         } else {

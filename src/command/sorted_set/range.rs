@@ -217,7 +217,8 @@ fn zrangestore(call: &mut Call<'_>) -> Result<(), Error> {
             stored.update(member.bytes(&mut digits), limits, |_| Some(score));
         });
     }
-    store(call, stored);
+    let args = call.args;
+    store(call, &args[1], stored);
     Ok(())
 }
 
