@@ -4,7 +4,9 @@
 use std::fmt::Debug;
 
 use torc::memory::{self, Counted};
-use torc::store::{ChunkSize, Collection, End, Ends, Hash, Limits, List, Set, SetLimits, Text};
+use torc::store::{
+    ChunkSize, Collection, End, Ends, Hash, Limits, List, Set, SetLimits, SortedSet, Text,
+};
 
 #[global_allocator]
 static ALLOCATOR: Counted<std::alloc::System> = Counted(std::alloc::System);
@@ -52,6 +54,7 @@ fn what_is_told_is_what_was_allocated() {
         }
     }
     lists_tell_theirs();
+    sorted_sets_tell_theirs();
 }
 
 /// Lists that were pushed to at both ends, and changed in between.
@@ -72,6 +75,23 @@ fn lists_tell_theirs() {
                 }
             }
             list
+        });
+    }
+}
+
+fn sorted_sets_tell_theirs() {
+    for len in [1, 10, 128, 129, 1000, 100_000] {
+        assert_told(len, || {
+            let mut set = SortedSet::default();
+            let score = |i: usize| (i * 7919 % 1000) as f64 / 8.0;
+            for i in 0..len {
+                set.update(format!("member{i}").as_bytes(), LIMITS, |_| Some(score(i)));
+                set.update(format!("member{}", i / 2).as_bytes(), LIMITS, |_| Some(score(i)));
+                if i % 3 == 1 {
+                    set.remove(format!("member{}", i / 3).as_bytes());
+                }
+            }
+            set
         });
     }
 }

@@ -212,14 +212,24 @@ fn describe_keys(reply: &mut Reply<'_>, spec: &KeySpec) {
     reply.bulk(b"begin_search");
     match spec.find {
         Find::Unknown(_) => kind_and_numbers(reply, "unknown", &[]),
+        Find::Behind(word) => {
+            reply.map(2);
+            reply.bulk(b"type");
+            reply.bulk(b"keyword");
+            reply.bulk(b"spec");
+            reply.map(2);
+            reply.bulk(b"keyword");
+            reply.bulk(word.as_bytes());
+            reply.bulk(b"startfrom");
+            reply.integer(spec.begin as i64);
+        }
         _ => kind_and_numbers(reply, "index", &[("index", spec.begin as i64)]),
     }
     reply.bulk(b"find_keys");
+    let range = |last: i32, step| [("lastkey", last.into()), ("keystep", step), ("limit", 0)];
     match spec.find {
-        Find::Range { last, step } => {
-            let range = [("lastkey", last.into()), ("keystep", step as i64), ("limit", 0)];
-            kind_and_numbers(reply, "range", &range);
-        }
+        Find::Range { last, step } => kind_and_numbers(reply, "range", &range(last, step as i64)),
+        Find::Behind(_) => kind_and_numbers(reply, "range", &range(0, 1)),
         Find::Counted => {
             let counted = [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)];
             kind_and_numbers(reply, "keynum", &counted);

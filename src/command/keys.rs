@@ -1,5 +1,6 @@
 //! Where a command's keys stand among its words.
 
+use super::options::is;
 use crate::number::parse_u64;
 use crate::resp::Args;
 
@@ -20,6 +21,8 @@ pub enum Find {
     Range { last: i32, step: usize },
     /// The word at `begin` says how many of the words behind it are keys.
     Counted,
+    /// The key stands behind this word, which is looked for from `begin` on.
+    Behind(&'static str),
     /// Clients are told that it cannot be told; the place of the key, if there is one.
     Unknown(fn(Args<'_>) -> Option<usize>),
 }
@@ -58,6 +61,11 @@ impl KeySpec {
         Self { flags, notes: "", begin, find: Find::Counted }
     }
 
+    /// A key behind a word that is looked for from the `begin`th word on.
+    pub const fn after(word: &'static str, begin: usize, flags: &'static [&'static str]) -> Self {
+        Self { flags, notes: "", begin, find: Find::Behind(word) }
+    }
+
     /// A key at the place that `find` tells.
     pub const fn unknown(
         find: fn(Args<'_>) -> Option<usize>,
@@ -84,6 +92,11 @@ impl KeySpec {
                 let count = args.get(begin).and_then(parse_u64).map_or(0, |count| count as usize);
                 let count = if count < words.saturating_sub(begin) { count } else { 0 };
                 (begin + 1..begin + 1 + count, 1)
+            }
+            Find::Behind(word) => {
+                let found =
+                    (begin..words).find(|at| args.get(*at).is_some_and(|arg| is(arg, word)));
+                found.map_or((0..0, 1), |at| (at + 1..at + 2, 1))
             }
             Find::Unknown(find) => find(args).map_or((0..0, 1), |place| (place..place + 1, 1)),
         };

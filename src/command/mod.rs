@@ -17,6 +17,7 @@ pub mod dispatch;
 pub mod error;
 pub mod expire;
 pub mod generic;
+pub mod geo;
 #[cfg(test)]
 pub(crate) mod harness;
 pub mod hash;
@@ -34,6 +35,7 @@ pub mod scan;
 pub mod server;
 pub mod set;
 pub mod sort;
+pub mod sorted_set;
 pub mod string;
 mod syntax;
 pub mod table;
@@ -156,6 +158,8 @@ pub enum Group {
     List,
     Hash,
     Set,
+    SortedSet,
+    Geo,
     Bitmap,
     HyperLogLog,
     Generic,
@@ -170,6 +174,8 @@ impl Group {
             Self::List => "list",
             Self::Hash => "hash",
             Self::Set => "set",
+            Self::SortedSet => "sorted-set",
+            Self::Geo => "geo",
             Self::Bitmap => "bitmap",
             Self::HyperLogLog => "hyperloglog",
             Self::Generic => "generic",
@@ -185,6 +191,8 @@ impl Group {
             Self::List => Some("list"),
             Self::Hash => Some("hash"),
             Self::Set => Some("set"),
+            Self::SortedSet => Some("sortedset"),
+            Self::Geo => Some("geo"),
             Self::Bitmap => Some("bitmap"),
             Self::HyperLogLog => Some("hyperloglog"),
             Self::Generic => Some("keyspace"),

@@ -93,7 +93,12 @@ fn sort(call: &mut Call<'_>, may_store: bool) -> Result<(), Error> {
         // What is stored has an order, though the set has none.
         (options.by, options.alpha) = (None, true);
     }
-    let elements = options.sorted(&keyspace, elements(value)?)?;
+    let mut elements = elements(value)?;
+    if matches!(value, Some(Value::SortedSet(_))) && !options.is_sorting() && options.descending {
+        // Of all types only this one has an order of its own that can be turned round.
+        elements.reverse();
+    }
+    let elements = options.sorted(&keyspace, elements)?;
     let answers: Vec<Option<Text<'_>>> = if options.get.is_empty() {
         elements.into_iter().map(Some).collect()
     } else {
@@ -138,6 +143,11 @@ fn elements(value: Option<Value<'_>>) -> Result<Vec<Text<'_>>, Error> {
             Ok(elements)
         }
         Some(Value::Set(set)) => Ok(set.iter().collect()),
+        Some(Value::SortedSet(set)) => {
+            let mut elements = Vec::with_capacity(set.len());
+            set.for_each(|member, _| elements.push(member));
+            Ok(elements)
+        }
         Some(_) => Err(Error::WrongType),
     }
 }
@@ -351,6 +361,28 @@ mod tests {
     /// The elements that are answered, between commas.
     fn sorted(harness: &mut Harness, line: &str) -> String {
         bulks(&harness.run(line)).join(",")
+    }
+
+    /// The replies of redis-server 7.0.15.
+    #[test]
+    fn sorted_sets_are_sorted_anew_or_left_by_score() {
+        for mut harness in Harness::each_way() {
+            harness.run("ZADD z 3 1 2 2 1 10");
+            for (options, expected) in [
+                ("", "1,2,10"),
+                (" DESC", "10,2,1"),
+                (" BY nosort", "10,2,1"),
+                (" BY nosort DESC", "1,2,10"),
+                (" BY nosort LIMIT 1 2", "2,1"),
+                (" BY nosort DESC LIMIT 0 2", "1,2"),
+            ] {
+                assert_eq!(
+                    sorted(&mut harness, &format!("SORT z{options}")),
+                    expected,
+                    "{options}"
+                );
+            }
+        }
     }
 
     /// The replies of redis-server 7.0.15.

@@ -19,7 +19,8 @@ use std::ptr::NonNull;
 use bytes::Bytes;
 
 use super::access::UNUSED;
-use super::collection::{AnyCollection, Collection, Hash, List, SIZE, Set};
+use super::collection::{AnyCollection, Collection, Hash, List, SIZE, Set, SortedSet};
+use super::expiry::Expiring;
 use super::prefetch::prefetch;
 use super::value::{New, SHARED_FROM, Text, Value};
 
@@ -53,6 +54,7 @@ const KIND_SHARED: u8 = 3;
 const KIND_HASH: u8 = 4;
 const KIND_LIST: u8 = 5;
 const KIND_SET: u8 = 6;
+const KIND_SORTED_SET: u8 = 7;
 const HAS_EXPIRY: u8 = 0b1000_0000;
 const HAS_LONG_KEY: u8 = 0b0100_0000;
 /// Elements of the collection expire. It stays when the collection has moved out, as the expiry does.
@@ -81,18 +83,8 @@ impl InEntry for Set {
     const KIND: u8 = KIND_SET;
 }
 
-/// What of an entry expires.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Expiring {
-    pub(super) key: bool,
-    /// Elements of its collection.
-    pub(super) elements: bool,
-}
-
-impl Expiring {
-    pub(super) fn any(self) -> bool {
-        self.key || self.elements
-    }
+impl InEntry for SortedSet {
+    const KIND: u8 = KIND_SORTED_SET;
 }
 
 /// Where the parts of an entry stand, in bytes from its beginning.
@@ -135,6 +127,7 @@ impl Entry {
             New::Collection(AnyCollection::Hash(_)) => (KIND_HASH, &b""[..]),
             New::Collection(AnyCollection::List(_)) => (KIND_LIST, &b""[..]),
             New::Collection(AnyCollection::Set(_)) => (KIND_SET, &b""[..]),
+            New::Collection(AnyCollection::SortedSet(_)) => (KIND_SORTED_SET, &b""[..]),
         };
         // The header could not hold the length, and parts would be looked for beyond the entry.
         assert!(text.len() < SHARED_FROM, "longer texts are shared");
@@ -177,6 +170,9 @@ impl Entry {
                 New::Collection(AnyCollection::Set(set)) => {
                     base.add(plan.word).cast::<Set>().write(set);
                 }
+                New::Collection(AnyCollection::SortedSet(set)) => {
+                    base.add(plan.word).cast::<SortedSet>().write(set);
+                }
                 New::Text(_) | New::Raw(_) => {}
             }
             base.add(plan.key).copy_from_nonoverlapping(key.as_ptr(), key.len());
@@ -211,6 +207,7 @@ impl Entry {
                 KIND_HASH => Value::Hash(&*self.at(plan.word).cast::<Hash>()),
                 KIND_LIST => Value::List(&*self.at(plan.word).cast::<List>()),
                 KIND_SET => Value::Set(&*self.at(plan.word).cast::<Set>()),
+                KIND_SORTED_SET => Value::SortedSet(&*self.at(plan.word).cast::<SortedSet>()),
                 kind => {
                     let text = self.at(plan.key + key_len);
                     let text = std::slice::from_raw_parts(text, header.text_len as usize);
@@ -416,6 +413,9 @@ impl Entry {
             KIND_HASH => self.collection_mut().map(std::mem::take).map(AnyCollection::Hash),
             KIND_LIST => self.collection_mut().map(std::mem::take).map(AnyCollection::List),
             KIND_SET => self.collection_mut().map(std::mem::take).map(AnyCollection::Set),
+            KIND_SORTED_SET => {
+                self.collection_mut().map(std::mem::take).map(AnyCollection::SortedSet)
+            }
             _ => None,
         }
     }
@@ -473,6 +473,7 @@ impl Drop for Entry {
                 KIND_HASH => self.at_mut(plan.word).cast::<Hash>().drop_in_place(),
                 KIND_LIST => self.at_mut(plan.word).cast::<List>().drop_in_place(),
                 KIND_SET => self.at_mut(plan.word).cast::<Set>().drop_in_place(),
+                KIND_SORTED_SET => self.at_mut(plan.word).cast::<SortedSet>().drop_in_place(),
                 _ => {}
             }
             dealloc(self.0.as_ptr().cast(), plan.layout());

@@ -74,6 +74,20 @@ pub(super) fn age(
     Aged::Shed
 }
 
+/// What of an entry expires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Expiring {
+    pub(super) key: bool,
+    /// Elements of its collection.
+    pub(super) elements: bool,
+}
+
+impl Expiring {
+    pub(super) fn any(self) -> bool {
+        self.key || self.elements
+    }
+}
+
 impl Keyspace {
     /// Removes keys and elements whose time is over, for as long as `may_go_on` allows. Returns false when it was
     /// stopped before the round was complete. Runs between [`Keyspace::enter`] and

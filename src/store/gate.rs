@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::RawMutex;
 use parking_lot::lock_api::RawMutex as _;
 
-use super::entry::Expiring;
+use super::expiry::Expiring;
 use super::segment::Segment;
 use crate::stats::Counter;
 

@@ -21,7 +21,8 @@ mod value;
 
 pub use access::Lfu;
 pub use collection::{
-    AnyCollection, ChunkSize, Collection, End, Ends, Hash, Limits, List, Set, SetLimits, WrongType,
+    AnyCollection, Bounds, ChunkSize, Collection, End, Ends, Hash, Limits, List, Set, SetLimits,
+    SortedSet, Update, WrongType,
 };
 pub use eviction::{Order, Policy};
 pub use free::unfreed;

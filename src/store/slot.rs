@@ -3,7 +3,8 @@
 use ahash::RandomState;
 
 use super::collection::{Collection, WrongType};
-use super::entry::{Entry, Expiring};
+use super::entry::Entry;
+use super::expiry::Expiring;
 use super::gate::Counts;
 use super::segment::Segment;
 use super::value::{New, Owned, Value};

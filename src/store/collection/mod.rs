@@ -13,8 +13,12 @@ mod integers;
 mod list;
 mod packed;
 mod pairs;
+mod ranking;
+mod sequence;
 mod set;
 mod set_members;
+mod slab;
+mod sorted_set;
 mod table;
 
 pub use chunk::{ChunkSize, End};
@@ -22,6 +26,7 @@ pub use hash::Hash;
 pub use list::List;
 pub use pairs::Ends;
 pub use set::{Set, SetLimits};
+pub use sorted_set::{Bounds, SortedSet, Update};
 
 use super::entry::InEntry;
 use super::value::Value;
@@ -63,6 +68,7 @@ pub enum AnyCollection {
     Hash(Hash),
     List(List),
     Set(Set),
+    SortedSet(SortedSet),
 }
 
 /// How large a collection may become before its packed form is given up.
