@@ -245,8 +245,7 @@ pub static DIRECTIVES: &[Directive] = &[
         group: KEYS,
         value_name: "size",
         default: "-2",
-        help: "Elements up to which a list is kept in one piece of memory, larger ones in several; \
-               -1 to -5 stand for 4, 8, 16, 32, 64 KiB",
+        help: "Elements in one piece of a list; -1, -2 to -5: as many as fit in 4, 8 to 64 KiB",
         get: |values| (values.list_max_listpack_size.get() as i64).to_string(),
         set: Set::Live(|values, text| {
             let size = signed(text, i32::MIN.into()..=i32::MAX.into())?;
