@@ -19,15 +19,22 @@ pub(super) struct Chunks {
     bytes: usize,
 }
 
-/// A part of a large list, never empty.
+/// A part of a large list, never empty, with the number of its elements: who looks for one by its
+/// number passes all nodes, and need not look into the chunks, which are elsewhere in memory.
 #[derive(Clone)]
-enum Node {
+struct Node {
+    len: u32,
+    part: Part,
+}
+
+#[derive(Clone)]
+enum Part {
     Chunk(Chunk),
     /// A text of [`SHARED_FROM`] bytes or more: replies send it without a copy.
     Text(Box<Bytes>),
 }
 
-const _: () = assert!(size_of::<Node>() == 16, "walking over a list passes all its nodes");
+const _: () = assert!(size_of::<Node>() == 24);
 
 /// An element that is to be put in or looked for.
 #[derive(Clone, Copy)]
@@ -68,6 +75,17 @@ impl Found<'_> {
 }
 
 impl Node {
+    fn new(part: Part) -> Self {
+        Self { len: part.len() as u32, part }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.len as usize
+    }
+}
+
+impl Part {
     fn new(given: &Given<'_>) -> Self {
         if !given.is_small() {
             return Self::Text(Box::new(Bytes::copy_from_slice(given.text)));
@@ -162,7 +180,7 @@ impl Chunks {
     pub(super) fn new(chunk: Chunk) -> Self {
         let mut chunks = Self::default();
         if chunk.len() > 0 {
-            chunks.put(0, Node::Chunk(chunk));
+            chunks.put(0, Part::Chunk(chunk));
         }
         chunks
     }
@@ -182,10 +200,10 @@ impl Chunks {
         if self.nodes.len() > 1 {
             return None;
         }
-        match self.nodes.front_mut() {
-            Some(Node::Chunk(chunk)) if !chunk.fits_with(&Chunk::default(), size) => None,
-            Some(Node::Chunk(chunk)) => Some(std::mem::take(chunk)),
-            Some(Node::Text(_)) => None,
+        match self.nodes.front_mut().map(|node| &mut node.part) {
+            Some(Part::Chunk(chunk)) if !chunk.fits_with(&Chunk::default(), size) => None,
+            Some(Part::Chunk(chunk)) => Some(std::mem::take(chunk)),
+            Some(Part::Text(_)) => None,
             None => Some(Chunk::default()),
         }
     }
@@ -196,14 +214,17 @@ impl Chunks {
             End::Left => self.nodes.front_mut(),
             End::Right => self.nodes.back_mut(),
         };
-        if let Some(chunk) = node.and_then(|node| node.admitting(given, size)) {
+        if let Some(node) = node
+            && let Some(chunk) = node.part.admitting(given, size)
+        {
             let before = chunk.heap_size();
             chunk.push(end, &given.element);
             self.bytes += chunk.heap_size() - before;
             self.len += 1;
+            node.len += 1;
             return;
         }
-        self.put(if end == End::Left { 0 } else { self.nodes.len() }, Node::new(given));
+        self.put(if end == End::Left { 0 } else { self.nodes.len() }, Part::new(given));
     }
 
     /// The first or the last element.
@@ -213,6 +234,7 @@ impl Chunks {
             End::Left => self.nodes.front(),
             End::Right => self.nodes.back(),
         }?
+        .part
         .outermost(end)
     }
 
@@ -226,11 +248,11 @@ impl Chunks {
 
     pub(super) fn get(&self, index: usize) -> Option<Text<'_>> {
         let (at, index) = self.locate(index)?;
-        Some(self.nodes.get(at)?.get(index))
+        Some(self.nodes.get(at)?.part.get(index))
     }
 
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = Found<'_>> {
-        self.nodes.iter().flat_map(Node::iter)
+        self.nodes.iter().flat_map(|node| node.part.iter())
     }
 
     /// Visits `count` elements, which are there, from the number `start` on.
@@ -244,9 +266,9 @@ impl Chunks {
         let mut left = count;
         for node in self.nodes.range(first..) {
             let here = left.min(node.len() - start);
-            match node {
-                Node::Chunk(chunk) => chunk.for_each(start, here, see),
-                Node::Text(text) => see(Text::Shared(text)),
+            match &node.part {
+                Part::Chunk(chunk) => chunk.for_each(start, here, see),
+                Part::Text(text) => see(Text::Shared(text)),
             }
             left -= here;
             start = 0;
@@ -259,12 +281,12 @@ impl Chunks {
     /// Puts another element in the place of the one with this number.
     pub(super) fn set(&mut self, index: usize, given: &Given<'_>, size: ChunkSize) {
         let Some((at, within)) = self.locate(index) else { return };
-        match &self.nodes[at] {
-            node if node.len() == 1 => {
+        match &self.nodes[at].part {
+            part if part.len() == 1 => {
                 self.discard(at..at + 1);
-                self.put(at, Node::new(given));
+                self.put(at, Part::new(given));
             }
-            Node::Chunk(chunk)
+            Part::Chunk(chunk)
                 if given.is_small() && chunk.admits_at(chunk.nth(within), &given.element, size) =>
             {
                 self.alter(at, |chunk| chunk.replace(chunk.nth(within), &given.element));
@@ -281,22 +303,23 @@ impl Chunks {
         let Some((at, within)) = self.locate(index) else {
             return self.push(End::Right, given, size);
         };
-        if self.nodes[at].admitting(given, size).is_some() {
+        if self.nodes[at].part.admitting(given, size).is_some() {
             self.alter(at, |chunk| chunk.insert(chunk.nth(within), &given.element));
             return;
         }
         if within == 0 {
             // Between two nodes: the other one may have room.
-            let before = at.checked_sub(1).and_then(|at| self.nodes[at].admitting(given, size));
+            let before =
+                at.checked_sub(1).and_then(|at| self.nodes[at].part.admitting(given, size));
             match before {
                 Some(_) => self.alter(at - 1, |chunk| chunk.push(End::Right, &given.element)),
-                None => self.put(at, Node::new(given)),
+                None => self.put(at, Part::new(given)),
             }
             return;
         }
         let mut tail = Chunk::default();
         self.alter(at, |chunk| tail = chunk.split_off(within));
-        self.put(at + 1, Node::Chunk(tail));
+        self.put(at + 1, Part::Chunk(tail));
         self.insert(index, given, size);
     }
 
@@ -309,14 +332,14 @@ impl Chunks {
         size: ChunkSize,
     ) -> usize {
         let mut left = most;
-        let mut clear = |node: &mut Node| match node {
+        let mut clear = |node: &mut Node| match &mut node.part {
             _ if left == 0 => {}
-            Node::Chunk(chunk) => left -= chunk.remove_equal(&sought.element, from, left),
-            Node::Text(text) if **text == sought.text => {
-                *node = Node::Chunk(Chunk::default());
+            Part::Chunk(chunk) => left -= chunk.remove_equal(&sought.element, from, left),
+            Part::Text(text) if **text == sought.text => {
+                node.part = Part::Chunk(Chunk::default());
                 left -= 1;
             }
-            Node::Text(_) => {}
+            Part::Text(_) => {}
         };
         match from {
             End::Left => self.nodes.iter_mut().for_each(&mut clear),
@@ -383,10 +406,12 @@ impl Chunks {
     /// Changes the chunk at a place. What becomes empty is taken out, a text in any case.
     #[inline]
     fn alter(&mut self, at: usize, change: impl FnOnce(&mut Chunk)) {
-        if let Node::Chunk(chunk) = &mut self.nodes[at] {
+        let node = &mut self.nodes[at];
+        if let Part::Chunk(chunk) = &mut node.part {
             self.len -= chunk.len();
             self.bytes -= chunk.heap_size();
             change(chunk);
+            node.len = chunk.len() as u32;
             self.len += chunk.len();
             self.bytes += chunk.heap_size();
             if chunk.len() > 0 {
@@ -396,10 +421,10 @@ impl Chunks {
         self.discard(at..at + 1);
     }
 
-    fn put(&mut self, at: usize, node: Node) {
-        self.len += node.len();
-        self.bytes += node.heap_size();
-        self.nodes.insert(at, node);
+    fn put(&mut self, at: usize, part: Part) {
+        self.len += part.len();
+        self.bytes += part.heap_size();
+        self.nodes.insert(at, Node::new(part));
     }
 
     /// Takes whole nodes out.
@@ -409,7 +434,7 @@ impl Chunks {
         let (len, bytes) = (&mut self.len, &mut self.bytes);
         let counted = gone.inspect(|node| {
             *len -= node.len();
-            *bytes -= node.heap_size();
+            *bytes -= node.part.heap_size();
         });
         if many {
             let gone: Vec<_> = counted.collect();
@@ -425,17 +450,20 @@ impl Chunks {
     /// Joins neighbours that fit in one chunk, and counts anew: much may have been taken out.
     fn join(&mut self, size: ChunkSize) {
         let nodes = std::mem::take(&mut self.nodes);
-        for node in nodes {
-            match (self.nodes.back_mut(), node) {
-                (_, Node::Chunk(chunk)) if chunk.len() == 0 => {}
-                (Some(Node::Chunk(last)), Node::Chunk(chunk)) if last.fits_with(&chunk, size) => {
+        for Node { part, .. } in nodes {
+            match (self.nodes.back_mut(), part) {
+                (_, Part::Chunk(chunk)) if chunk.len() == 0 => {}
+                (Some(Node { part: Part::Chunk(last), len }), Part::Chunk(chunk))
+                    if last.fits_with(&chunk, size) =>
+                {
                     last.append(&chunk);
+                    *len = last.len() as u32;
                 }
-                (_, node) => self.nodes.push_back(node),
+                (_, part) => self.nodes.push_back(Node::new(part)),
             }
         }
         self.len = self.nodes.iter().map(Node::len).sum();
-        self.bytes = self.nodes.iter().map(Node::heap_size).sum();
+        self.bytes = self.nodes.iter().map(|node| node.part.heap_size()).sum();
     }
 }
 
@@ -457,8 +485,11 @@ impl std::fmt::Debug for Chunks {
 impl Chunks {
     /// What must hold whatever has happened.
     pub(super) fn check(&self) {
-        assert!(self.nodes.iter().all(|node| node.len() > 0), "no node is empty");
+        for node in &self.nodes {
+            assert!(node.len() > 0);
+            assert_eq!(node.len(), node.part.len());
+        }
         assert_eq!(self.len, self.nodes.iter().map(Node::len).sum::<usize>());
-        assert_eq!(self.bytes, self.nodes.iter().map(Node::heap_size).sum::<usize>());
+        assert_eq!(self.bytes, self.nodes.iter().map(|node| node.part.heap_size()).sum::<usize>());
     }
 }
