@@ -153,6 +153,10 @@ impl SortedSet {
         if ranks.is_empty() {
             return;
         }
+        if ranks.len() == self.len() {
+            *self = Self::default(); // many members are freed elsewhere
+            return;
+        }
         match &mut self.0 {
             Form::Packed(packed) => {
                 packed.remove(packed.nth(PAIR * ranks.start), PAIR * ranks.len())
