@@ -62,6 +62,8 @@ pub(super) struct Connection<Session> {
     paused: bool,
     /// The tail may hold whole requests that have not been executed.
     owed: bool,
+    /// Nothing is executed before an answer has come from elsewhere.
+    blocked: bool,
     /// Waits on the reactor's run list.
     pub(super) listed: bool,
     /// Stands on the reactor's list of connections that this tick has touched.
@@ -87,6 +89,7 @@ impl<Session> Connection<Session> {
             shut: false,
             paused: false,
             owed: false,
+            blocked: false,
             listed: false,
             touched: false,
             tail: Tail::default(),
@@ -115,7 +118,7 @@ impl<Session> Connection<Session> {
         if self.missing > 0 {
             return;
         }
-        self.owed = true;
+        self.owed = !self.blocked;
         if !self.listed && self.may_execute(turn) {
             self.run(service, turn);
         }
@@ -145,14 +148,32 @@ impl<Session> Connection<Session> {
     where
         S: Service<Session = Session>,
     {
-        if self.output.capacity() == 0 && self.output.is_empty() {
-            self.output = turn.outputs.take();
-        }
+        self.make_room(turn.outputs);
         let served = service.serve(&mut self.session, input, &mut self.output, turn.now);
         debug_assert!(served.consumed <= input.len(), "a service consumes what it was given");
         let before = if self.executed.0 == turn.tick { self.executed.1 } else { 0 };
         self.executed = (turn.tick, before + served.consumed);
         served
+    }
+
+    /// Takes in the answer that the connection is blocked by. One that ends meanwhile hears nothing.
+    pub(super) fn answered<S>(&mut self, answer: Output, service: &mut S, outputs: &mut Outputs)
+    where
+        S: Service<Session = Session>,
+    {
+        if self.phase != Phase::Open {
+            return;
+        }
+        self.make_room(outputs);
+        service.answered(&mut self.session, answer, &mut self.output);
+        self.blocked = false;
+        self.owed = !self.tail.is_empty();
+    }
+
+    fn make_room(&mut self, outputs: &mut Outputs) {
+        if self.output.capacity() == 0 && self.output.is_empty() {
+            self.output = outputs.take();
+        }
     }
 
     /// Keeps what the service left over, and what it wants next.
@@ -163,6 +184,7 @@ impl<Session> Connection<Session> {
         match next {
             Next::Read { missing } => self.missing = missing,
             Next::Yield => self.owed = !self.tail.is_empty(),
+            Next::Block => self.blocked = true,
             Next::Close => self.drain(),
         }
     }
@@ -172,7 +194,7 @@ impl<Session> Connection<Session> {
         let spent = tick == turn.tick && bytes >= turn.limits.bytes_per_tick;
         // `paused` follows once a tick, and short requests may have long replies.
         let full = self.output.len() + self.leaving > turn.limits.high_water;
-        !self.paused && !spent && !full
+        !self.blocked && !self.paused && !spent && !full
     }
 
     /// True when requests are at hand that may be executed now.
@@ -244,9 +266,12 @@ impl<Session> Connection<Session> {
     }
 
     /// True when bytes should be received: not while too much is unsent, and not while more than a
-    /// tick's worth waits to be executed.
+    /// tick's worth waits to be executed. A blocked connection may send more, for only who is read
+    /// from is seen to leave.
     pub(super) fn wants_bytes(&self, limits: &Limits) -> bool {
-        let backlog = self.owed && self.tail.bytes().len() >= limits.bytes_per_tick;
+        let at_hand = self.tail.bytes().len();
+        let backlog = self.owed && at_hand >= limits.bytes_per_tick
+            || self.blocked && at_hand >= limits.high_water;
         self.phase == Phase::Open && !self.eof && !self.paused && !backlog
     }
 

@@ -1,5 +1,6 @@
 //! The key-value service: finds requests in the bytes, and has each of them run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -8,12 +9,13 @@ use super::look_ahead::LookAhead;
 use super::pipeline::{Pipeline, Then};
 use super::{Next, Peer, Served, Service};
 use crate::clock::Now;
+use crate::command::blocking;
 use crate::command::dispatch::Worker;
 use crate::instance::Instance;
 use crate::output::Output;
 use crate::resp::limits::ProtocolError;
 use crate::resp::{Limits, Reply};
-use crate::session::{Replies, Session};
+use crate::session::{Blocked, Replies, Session};
 use crate::store::Keyspace;
 
 /// A connection's turn ends when this many bytes of replies are waiting.
@@ -33,6 +35,8 @@ pub struct Kv {
     look_ahead: LookAhead,
     /// When the next round of active expiry is due.
     next_sweep: Option<Instant>,
+    /// Until when this reactor's blocked clients wait, with their numbers.
+    deadlines: BTreeSet<(Instant, u64)>,
 }
 
 impl Kv {
@@ -43,7 +47,8 @@ impl Kv {
 
     fn with(worker: Worker) -> Self {
         let (pipeline, look_ahead) = (Pipeline::default(), LookAhead::default());
-        Self { worker, pipeline, look_ahead, next_sweep: None }
+        let deadlines = BTreeSet::new();
+        Self { worker, pipeline, look_ahead, next_sweep: None, deadlines }
     }
 
     /// Runs the whole requests at the front of `input`.
@@ -132,11 +137,21 @@ impl Kv {
     }
 }
 
+/// Until when a client waits, with its number.
+#[inline]
+fn deadline(session: &Session) -> Option<(Instant, u64)> {
+    let Blocked { until } = session.blocked?;
+    Some((until?, session.client.id))
+}
+
 /// Whether a connection's turn ends after a request, of which `consumed` bytes were run.
 #[inline]
 fn end_of_turn(session: &Session, output: &Output, consumed: usize) -> Option<Next> {
     if session.closing {
         return Some(Next::Close);
+    }
+    if session.blocked.is_some() {
+        return Some(Next::Block);
     }
     (output.len() >= TURN_OUTPUT || consumed >= TURN_INPUT).then_some(Next::Yield)
 }
@@ -167,6 +182,7 @@ impl Service for Kv {
         self.worker.keyspace.set_now(now);
         self.worker.keyspace.set_touch(!session.client.no_touch.load(Ordering::Relaxed));
         let served = self.requests(session, input, output, now);
+        self.deadlines.extend(deadline(session));
         self.publish(session, now);
         served
     }
@@ -182,7 +198,18 @@ impl Service for Kv {
         }
     }
 
+    fn answered(&mut self, session: &mut Session, answer: Output, output: &mut Output) {
+        self.forget_deadline(session);
+        self.worker.answered(session, answer, output);
+    }
+
     fn close(&mut self, session: Session) {
+        if session.blocked.is_some() {
+            self.forget_deadline(&session);
+            self.worker.keyspace.enter();
+            blocking::stop_waiting(&mut self.worker.keyspace, &session.client);
+            self.worker.keyspace.leave();
+        }
         self.worker.instance.clients.remove(session.client.id);
     }
 
@@ -198,8 +225,37 @@ impl Service for Kv {
         self.worker.keyspace.leave();
     }
 
-    /// Removes keys whose time is over, `hz` times a second while there are keys that expire.
     fn housekeep(&mut self, now: Now) -> Option<Duration> {
+        let wishes = [self.end_waits(now), self.sweep(now)];
+        wishes.into_iter().flatten().min()
+    }
+}
+
+impl Kv {
+    /// Answers clients that have waited long enough. Returns when the next one will have.
+    fn end_waits(&mut self, now: Now) -> Option<Duration> {
+        while let Some((until, client)) = self.deadlines.first().copied() {
+            if now.steady < until {
+                return Some(until - now.steady);
+            }
+            self.deadlines.pop_first();
+            let Worker { keyspace, instance, .. } = &mut self.worker;
+            let Some(client) = instance.clients.find(client) else { continue };
+            keyspace.enter();
+            blocking::unblock(keyspace, instance, &client, |reply| reply.null_array());
+            keyspace.leave();
+        }
+        None
+    }
+
+    fn forget_deadline(&mut self, session: &Session) {
+        if let Some(deadline) = deadline(session) {
+            self.deadlines.remove(&deadline);
+        }
+    }
+
+    /// Removes keys whose time is over, `hz` times a second while there are keys that expire.
+    fn sweep(&mut self, now: Now) -> Option<Duration> {
         if let Some(due) = self.next_sweep.filter(|&due| now.steady < due) {
             return Some(due - now.steady);
         }

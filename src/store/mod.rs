@@ -16,9 +16,11 @@ mod scan;
 mod segment;
 mod slot;
 mod value;
+mod waiting;
 
 pub use collection::{AnyCollection, Collection, Hash, Limits, WrongType};
 pub use keyspace::{Ahead, Keyspace, Memory, Peek, Tally};
 pub use scan::Cursor;
 pub use slot::{Change, Edit, Expiry, Slot};
 pub use value::{New, Owned, SHARED_FROM, Text, Value};
+pub use waiting::Ticket;
