@@ -181,3 +181,34 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_in_seconds_and_parts_of_milliseconds_count_whole() {
+        let forever = Ok(Timeout(None));
+        let ms = |ms| Ok(Timeout(Some(Duration::from_millis(ms))));
+        let (negative, no_float) = (Err(Error::TimeoutNegative), Err(Error::TimeoutNotAFloat));
+        for (word, read) in [
+            ("0", forever.clone()),
+            ("0.1", ms(100)),
+            ("0.0001", ms(1)),
+            ("1.0001", ms(1001)),
+            ("0x10", ms(16_000)),
+            ("9e15", ms(9_000_000_000_000_000_000)),
+            ("-0.0001", forever),
+            ("-1", negative.clone()),
+            ("1e16", negative.clone()),
+            ("inf", negative.clone()),
+            ("-inf", negative),
+            ("nan", no_float.clone()),
+            ("", no_float.clone()),
+            (" 1", no_float.clone()),
+            ("1s", no_float),
+        ] {
+            assert_eq!(Timeout::parse(word.as_bytes()), read, "{word}");
+        }
+    }
+}

@@ -319,7 +319,7 @@ mod tests {
     use super::*;
     use crate::reactor::backend::Errno;
 
-    /// Executes lines: each comes back; `.` yields after its line, `!` closes.
+    /// Executes lines: each comes back; `.` yields after its line, `?` blocks, `!` closes.
     struct Lines {
         calls: usize,
     }
@@ -340,6 +340,7 @@ mod tests {
                 consumed += line.len();
                 match line[0] {
                     b'.' => return Served { consumed, next: Next::Yield },
+                    b'?' => return Served { consumed, next: Next::Block },
                     b'!' => return Served { consumed, next: Next::Close },
                     _ => {}
                 }
@@ -390,6 +391,12 @@ mod tests {
             self.turn(|connection, service, turn| {
                 connection.arrived(bytes.as_bytes(), service, turn);
             });
+        }
+
+        fn answer(&mut self, bytes: &str) {
+            let mut answer = Output::new();
+            answer.extend(bytes.as_bytes());
+            self.connection.answered(answer, &mut self.service, &mut self.outputs);
         }
 
         fn run(&mut self) {
@@ -496,6 +503,33 @@ mod tests {
         assert!(bench.connection.is_runnable());
         bench.run();
         assert_eq!(bench.answered(), "more\n");
+    }
+
+    #[test]
+    fn a_blocked_connection_is_read_but_not_executed_before_its_answer() {
+        let mut bench = Bench::new();
+        bench.arrived("?\none\n");
+        bench.arrived("two\n");
+        assert_eq!(bench.answered(), "?\n");
+        assert!(!bench.connection.is_runnable());
+        assert!(bench.connection.wants_bytes(&bench.limits));
+        bench.arrived(&"x".repeat(100));
+        assert!(!bench.connection.wants_bytes(&bench.limits), "there is an end to it");
+        bench.answer("answer\n");
+        assert!(bench.connection.is_runnable());
+        bench.run();
+        assert_eq!(bench.answered(), "?\nanswer\none\ntwo\n");
+    }
+
+    #[test]
+    fn a_blocked_connection_ends_with_its_peer_and_hears_no_late_answer() {
+        let mut bench = Bench::new();
+        bench.arrived("?\none\n");
+        bench.connection.output.clear();
+        bench.connection.recv_ended(RecvEnd::Eof);
+        assert!(bench.connection.is_ending());
+        bench.answer("late\n");
+        assert_eq!(bench.answered(), "");
     }
 
     #[test]
