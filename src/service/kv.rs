@@ -281,6 +281,7 @@ impl Kv {
 mod tests {
     use super::*;
     use crate::command::harness::Harness;
+    use crate::mailbox::Message;
     use crate::memory;
 
     /// Serves one client what it sends in turn; returns the replies, and what it wants at last.
@@ -341,6 +342,39 @@ mod tests {
         let (replies, last) = serve(|session| assert!(session.client.condemn()), &[b"PING\r\n"]);
         assert_eq!(replies, "");
         assert_eq!(last, Served { consumed: 6, next: Next::Close });
+    }
+
+    /// Two clients wait, one of them for a second.
+    #[test]
+    fn a_wait_ends_when_its_time_is_over_or_its_client_leaves() {
+        let harness = Harness::new();
+        let (mut leaving, mut session) = (harness.another(), harness.session);
+        let mut kv = Kv::with(harness.worker);
+        let instance = Arc::clone(&kv.worker.instance);
+        let mut output = Output::new();
+        for (session, request) in
+            [(&mut session, b"BLPOP k 1\r\nPING\r\n"), (&mut leaving, b"BLPOP k 2\r\nPING\r\n")]
+        {
+            let served = kv.serve(session, request, &mut output, harness.now);
+            assert_eq!(served, Served { consumed: 11, next: Next::Block });
+            assert!(session.client.is_blocked());
+        }
+        assert!(output.is_empty());
+        let second = Duration::from_secs(1);
+        assert_eq!(kv.housekeep(harness.now), Some(second));
+        let client = Arc::clone(&leaving.client);
+        kv.close(leaving);
+        assert!(!client.is_blocked());
+        let now = Now { steady: harness.now.steady + second, ..harness.now };
+        assert_eq!(kv.housekeep(now), None, "the other one's time does not matter any more");
+        let mailbox = &instance.reactors[0].mailbox;
+        let Some(Message::Answer(id, answer)) = mailbox.pop() else { panic!("its time is over") };
+        assert_eq!(id, session.client.peer.id);
+        assert!(mailbox.is_empty() && !session.client.is_blocked());
+        kv.answered(&mut session, answer, &mut output);
+        assert!(output.segments(0).eq([b"*-1\r\n"]));
+        assert_eq!(session.blocked, None);
+        kv.close(session);
     }
 
     #[test]

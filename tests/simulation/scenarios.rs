@@ -435,3 +435,43 @@ fn client_kill_reaches_others_and_answers_oneself() {
     assert!(killer.is_closed());
     simulation.finish();
 }
+
+#[test]
+fn who_waits_is_answered_by_others_and_goes_on_with_what_it_sent() {
+    let mut simulation = kv_with(Faults::NONE, limits());
+    let [one, other, pusher] = connect(&mut simulation);
+    one.write(b"BLPOP k 0\r\nPING\r\n");
+    simulation.settle();
+    other.write(b"BLPOP k 1\r\nPING\r\n");
+    simulation.settle();
+    pusher.write(b"RPUSH k v\r\n");
+    simulation.settle();
+    assert_eq!(pusher.read(), b":1\r\n");
+    assert_eq!(one.read(), b"*2\r\n$1\r\nk\r\n$1\r\nv\r\n+PONG\r\n");
+    assert_eq!(other.read(), b"");
+    simulation.pass(Duration::from_millis(999));
+    assert_eq!(other.read(), b"");
+    simulation.pass(Duration::from_millis(1));
+    simulation.settle();
+    assert_eq!(other.read(), b"*-1\r\n+PONG\r\n");
+    simulation.finish();
+}
+
+#[test]
+fn who_leaves_while_it_waits_takes_nothing() {
+    let mut simulation = kv_with(Faults::NONE, limits());
+    let [ends, breaks, stays] = connect(&mut simulation);
+    for peer in [&ends, &breaks, &stays] {
+        peer.write(b"BLPOP k 0\r\nPING\r\n");
+        simulation.settle();
+    }
+    ends.finish();
+    breaks.reset();
+    simulation.settle();
+    assert!(ends.is_closed() && breaks.is_closed() && !stays.is_closed());
+    let [pusher] = connect(&mut simulation);
+    pusher.write(b"RPUSH k v\r\n");
+    simulation.settle();
+    assert_eq!(stays.read(), b"*2\r\n$1\r\nk\r\n$1\r\nv\r\n+PONG\r\n");
+    simulation.finish();
+}
