@@ -1,5 +1,5 @@
 //! Nanoseconds of the protocol alone: requests parsed, replies written, numbers read and printed;
-//! and of commands, from the words to the reply.
+//! of the store alone; and of commands, from the words to the reply.
 //!
 //! `cargo bench --bench micro` measures; `cargo bench --bench micro -- --test` only runs each once.
 
@@ -22,7 +22,7 @@ use torc::resp::reply::{Reply, Version};
 use torc::resp::request::{Parser, Status};
 use torc::session::Session;
 use torc::stats::{Clients, ReactorStats};
-use torc::store::Keyspace;
+use torc::store::{Expiry, Keyspace, New};
 
 const LIMITS: Limits = Limits { authenticated: true, max_bulk_len: 512 << 20 };
 
@@ -101,6 +101,39 @@ fn numbers(c: &mut Criterion) {
     group.bench_function("print a whole double", |b| b.iter(|| format_f64(black_box(12345.0))));
 }
 
+fn store(c: &mut Criterion) {
+    let mut group = c.benchmark_group("store");
+    for (count, keys) in [(10_000, "10 k keys"), (1_000_000, "1 M keys")] {
+        let mut keyspace = Keyspace::all(1, 1).swap_remove(0);
+        keyspace.set_now(Now::read());
+        keyspace.enter();
+        let key = |number: usize| format!("key:{number:012}").into_bytes();
+        let set = |keyspace: &mut Keyspace, key: &[u8]| {
+            keyspace.write(0, key, |slot| slot.set(New::string(&[b'v'; 64]), Expiry::Clear));
+        };
+        (0..count).for_each(|number| set(&mut keyspace, &key(number)));
+        // Drawn beforehand: more of them than the processor's cache can keep entries of.
+        let mut random = fastrand::Rng::with_seed(0);
+        let drawn: Vec<_> = (0..1 << 16).map(|_| key(random.usize(..count))).collect();
+        let mut next = drawn.iter().cycle();
+        let mut next = || black_box(next.next().expect("a cycle has no end"));
+        group.bench_function(format!("read among {keys}"), |b| {
+            b.iter(|| keyspace.read(0, next()).map(|value| value.encoding()));
+        });
+        group.bench_function(format!("write 64 bytes among {keys}"), |b| {
+            b.iter(|| set(&mut keyspace, next()));
+        });
+        group.bench_function(format!("fetch ahead and read 16 among {keys}"), |b| {
+            b.iter(|| {
+                let batch: [_; 16] = std::array::from_fn(|_| next());
+                let ahead = batch.map(|key| keyspace.fetch_bucket(0, key));
+                ahead.into_iter().flatten().for_each(|ahead| keyspace.fetch_entry(ahead));
+                batch.map(|key| keyspace.read(0, key).map(|value| value.encoding()))
+            });
+        });
+    }
+}
+
 fn commands(c: &mut Criterion) {
     let mut group = c.benchmark_group("command");
     group.bench_function("look up GET", |b| b.iter(|| TABLE.find(black_box(b"GET")).is_some()));
@@ -162,5 +195,5 @@ fn server(reactors: usize) -> (Worker, Session) {
     (Worker::new(keyspace, instance, 0), session)
 }
 
-criterion_group!(benches, requests, replies, numbers, commands);
+criterion_group!(benches, requests, replies, numbers, store, commands);
 criterion_main!(benches);

@@ -30,6 +30,7 @@ pub enum Error {
     NotAnInteger,
     /// An integer outside of these bounds.
     NotBetween(i64, i64),
+    NotPositive,
     NotAFloat,
     TimeoutNotAFloat,
     TimeoutNegative,
@@ -132,6 +133,7 @@ impl fmt::Display for Error {
             | Self::UnsupportedOption(_) => {
                 return f.write_str(&String::from_utf8_lossy(&self.message()));
             }
+            Self::NotPositive => "ERR value is out of range, must be positive",
             Self::NotAnInteger => "ERR value is not an integer or out of range",
             Self::NotBetween(low, high) => {
                 return write!(f, "ERR value is out of range, value must between {low} and {high}");

@@ -24,6 +24,7 @@ pub mod hash;
 mod help;
 pub mod hyperloglog;
 pub mod keys;
+pub mod list;
 pub mod lolwut;
 pub mod memory;
 pub mod object;
@@ -152,6 +153,7 @@ impl Flags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Group {
     String,
+    List,
     Hash,
     Bitmap,
     HyperLogLog,
@@ -164,6 +166,7 @@ impl Group {
     pub fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::List => "list",
             Self::Hash => "hash",
             Self::Bitmap => "bitmap",
             Self::HyperLogLog => "hyperloglog",
@@ -177,6 +180,7 @@ impl Group {
     pub fn category(self) -> Option<&'static str> {
         match self {
             Self::String => Some("string"),
+            Self::List => Some("list"),
             Self::Hash => Some("hash"),
             Self::Bitmap => Some("bitmap"),
             Self::HyperLogLog => Some("hyperloglog"),

@@ -10,6 +10,12 @@ pub fn integer(word: &[u8]) -> Result<i64, Error> {
     parse_i64(word).ok_or(Error::NotAnInteger)
 }
 
+/// How many of something, 0 or more.
+pub fn positive(word: &[u8]) -> Result<usize, Error> {
+    let number = parse_i64(word).and_then(|number| usize::try_from(number).ok());
+    number.ok_or(Error::NotPositive)
+}
+
 /// An integer argument that Redis keeps in a C `int`.
 pub fn integer32(word: &[u8]) -> Result<i32, Error> {
     let bounds = Error::NotBetween(i32::MIN.into(), i32::MAX.into());

@@ -8,6 +8,7 @@ use super::{Command, Flags, Group};
 const GROUPS: &[&[&Command]] = &[
     super::connection::COMMANDS,
     super::string::COMMANDS,
+    super::list::COMMANDS,
     super::hash::COMMANDS,
     super::bitmap::COMMANDS,
     super::hyperloglog::COMMANDS,

@@ -3,7 +3,7 @@
 use super::directive::{Directive, Set};
 use super::parse::{
     ValueError, addresses, choice, choice_name, integer, memory, no_save_points, only, permissions,
-    yes_or_no,
+    signed, yes_or_no,
 };
 
 const NETWORK: &str = "Network";
@@ -238,6 +238,31 @@ pub static DIRECTIVES: &[Directive] = &[
             values.hash_max_listpack_value.set(memory(text, 0..=i64::MAX as u64)?);
             Ok(())
         }),
+    },
+    Directive {
+        name: "list-max-listpack-size",
+        alias: Some("list-max-ziplist-size"),
+        group: KEYS,
+        value_name: "size",
+        default: "-2",
+        help: "Elements up to which a list is kept in one piece of memory, larger ones in several; \
+               -1 to -5 stand for 4, 8, 16, 32, 64 KiB",
+        get: |values| (values.list_max_listpack_size.get() as i64).to_string(),
+        set: Set::Live(|values, text| {
+            let size = signed(text, i32::MIN.into()..=i32::MAX.into())?;
+            values.list_max_listpack_size.set(size as u64);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "list-compress-depth",
+        alias: None,
+        group: KEYS,
+        value_name: "number",
+        default: "0",
+        help: "Elements at the ends of lists that stay as they are: only 0, nothing is compressed",
+        get: |_| "0".to_owned(),
+        set: Set::Live(|_, text| only("0", text)),
     },
     Directive {
         name: "hz",

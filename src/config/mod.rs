@@ -242,6 +242,8 @@ mod tests {
             ("maxmemory-policy", "noeviction"),
             ("hash-max-listpack-entries", "7"),
             ("hash-max-listpack-value", "8"),
+            ("list-max-listpack-size", "-5"),
+            ("list-compress-depth", "0"),
             ("hz", "100"),
             ("proto-max-bulk-len", "2097152"),
             ("hll-sparse-max-bytes", "1000"),

@@ -15,7 +15,7 @@ pub enum ValueError {
     NotMemory,
     NotYesOrNo,
     OutOfRange {
-        min: u64,
+        min: i64,
         max: u64,
     },
     /// Like `OutOfRange`, for a number that is written in octal.
@@ -103,6 +103,13 @@ pub(super) fn integer(text: &str, range: RangeInclusive<u64>) -> Result<u64, Val
     let value = parse_i64(text.as_bytes()).ok_or(ValueError::NotInteger)?;
     // A negative number is an integer, but below every range.
     u64::try_from(value).ok().filter(|value| range.contains(value)).ok_or_else(|| outside(range))
+}
+
+/// As [`integer`], where a sign is allowed.
+pub(super) fn signed(text: &str, range: RangeInclusive<i64>) -> Result<i64, ValueError> {
+    let value = parse_i64(text.as_bytes()).ok_or(ValueError::NotInteger)?;
+    let (min, max) = (*range.start(), *range.end() as u64);
+    if range.contains(&value) { Ok(value) } else { Err(ValueError::OutOfRange { min, max }) }
 }
 
 /// Permission bits in octal.
@@ -194,7 +201,7 @@ pub(super) fn no_save_points(text: &str) -> Result<(), ValueError> {
 }
 
 fn outside(range: RangeInclusive<u64>) -> ValueError {
-    ValueError::OutOfRange { min: *range.start(), max: *range.end() }
+    ValueError::OutOfRange { min: *range.start() as i64, max: *range.end() }
 }
 
 #[cfg(test)]

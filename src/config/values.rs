@@ -34,6 +34,8 @@ pub struct Values {
     pub hash_max_listpack_entries: Number,
     /// Bytes of a field or value of a packed hash, at most.
     pub hash_max_listpack_value: Number,
+    /// How much a chunk of a list holds; the bits of an `i64`, for it may be negative.
+    pub list_max_listpack_size: Number,
     /// Cycles of active expiry a second, 1 to 500.
     pub hz: Number,
     /// Bytes of the longest argument.

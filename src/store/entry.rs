@@ -18,7 +18,7 @@ use std::ptr::NonNull;
 
 use bytes::Bytes;
 
-use super::collection::{AnyCollection, Hash, SIZE};
+use super::collection::{AnyCollection, Hash, List, SIZE};
 use super::prefetch::prefetch;
 use super::value::{New, SHARED_FROM, Text, Value};
 
@@ -50,6 +50,7 @@ const KIND_RAW: u8 = 2;
 const KIND_SHARED: u8 = 3;
 /// From here on, types of collections.
 const KIND_HASH: u8 = 4;
+const KIND_LIST: u8 = 5;
 const HAS_EXPIRY: u8 = 0b1000_0000;
 const HAS_LONG_KEY: u8 = 0b0100_0000;
 
@@ -66,6 +67,10 @@ pub trait InEntry: Sized {
 
 impl InEntry for Hash {
     const KIND: u8 = KIND_HASH;
+}
+
+impl InEntry for List {
+    const KIND: u8 = KIND_LIST;
 }
 
 /// Where the parts of an entry stand, in bytes from its beginning.
@@ -106,6 +111,7 @@ impl Entry {
             New::Integer(_) => (KIND_INTEGER, &b""[..]),
             New::Shared(_) => (KIND_SHARED, &b""[..]),
             New::Collection(AnyCollection::Hash(_)) => (KIND_HASH, &b""[..]),
+            New::Collection(AnyCollection::List(_)) => (KIND_LIST, &b""[..]),
         };
         // The header could not hold the length, and parts would be looked for beyond the entry.
         assert!(text.len() < SHARED_FROM, "longer texts are shared");
@@ -137,6 +143,9 @@ impl Entry {
                 New::Shared(bytes) => base.add(plan.word).cast::<Bytes>().write(bytes),
                 New::Collection(AnyCollection::Hash(hash)) => {
                     base.add(plan.word).cast::<Hash>().write(hash);
+                }
+                New::Collection(AnyCollection::List(list)) => {
+                    base.add(plan.word).cast::<List>().write(list);
                 }
                 New::Text(_) | New::Raw(_) => {}
             }
@@ -170,6 +179,7 @@ impl Entry {
                 KIND_INTEGER => Value::String(Text::Integer(*self.at(plan.word).cast::<i64>())),
                 KIND_SHARED => Value::String(Text::Shared(&*self.at(plan.word).cast::<Bytes>())),
                 KIND_HASH => Value::Hash(&*self.at(plan.word).cast::<Hash>()),
+                KIND_LIST => Value::List(&*self.at(plan.word).cast::<List>()),
                 kind => {
                     let text = self.at(plan.key + key_len);
                     let text = std::slice::from_raw_parts(text, header.text_len as usize);
@@ -332,6 +342,7 @@ impl Entry {
     fn take_collection(&mut self) -> Option<AnyCollection> {
         match self.header().tag & KIND {
             KIND_HASH => self.collection_mut().map(std::mem::take).map(AnyCollection::Hash),
+            KIND_LIST => self.collection_mut().map(std::mem::take).map(AnyCollection::List),
             _ => None,
         }
     }
@@ -387,6 +398,7 @@ impl Drop for Entry {
             match self.header().tag & KIND {
                 KIND_SHARED => self.at_mut(plan.word).cast::<Bytes>().drop_in_place(),
                 KIND_HASH => self.at_mut(plan.word).cast::<Hash>().drop_in_place(),
+                KIND_LIST => self.at_mut(plan.word).cast::<List>().drop_in_place(),
                 _ => {}
             }
             dealloc(self.0.as_ptr().cast(), plan.layout());

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::collection::{AnyCollection, Collection, Hash};
+use super::collection::{AnyCollection, Collection, Hash, List};
 use super::entry::Entry;
 use crate::number::parse_i64;
 
@@ -17,6 +17,7 @@ const EMBSTR_MAX: usize = 44;
 pub enum Value<'a> {
     String(Text<'a>),
     Hash(&'a Hash),
+    List(&'a List),
 }
 
 impl Value<'_> {
@@ -25,6 +26,7 @@ impl Value<'_> {
         match self {
             Self::String(_) => "string",
             Self::Hash(_) => "hash",
+            Self::List(_) => "list",
         }
     }
 
@@ -35,6 +37,7 @@ impl Value<'_> {
             Self::String(Text::Plain(text)) if text.len() <= EMBSTR_MAX => "embstr",
             Self::String(_) => "raw",
             Self::Hash(hash) => hash.encoding(),
+            Self::List(list) => list.encoding(),
         }
     }
 
@@ -44,6 +47,7 @@ impl Value<'_> {
             Self::String(Text::Shared(bytes)) => bytes.len(),
             Self::String(_) => 0,
             Self::Hash(hash) => hash.heap_size(),
+            Self::List(list) => list.heap_size(),
         }
     }
 }
@@ -153,6 +157,7 @@ impl<'a> From<Value<'a>> for New<'a> {
             Value::String(Text::Raw(text)) => Self::Raw(text),
             Value::String(Text::Shared(bytes)) => Self::Shared(bytes.clone()),
             Value::Hash(hash) => Self::Collection(hash.clone().into_any()),
+            Value::List(list) => Self::Collection(list.clone().into_any()),
         }
     }
 }

@@ -5,12 +5,17 @@
 //! implements [`Collection`], a variant of [`AnyCollection`] and [`Value`], and a kind in `entry.rs`;
 //! the compiler names the places that are then left.
 
+mod chunk;
+mod chunks;
 mod element;
 mod hash;
+mod list;
 mod packed;
 mod table;
 
+pub use chunk::{ChunkSize, End};
 pub use hash::Hash;
+pub use list::List;
 
 use super::entry::InEntry;
 use super::value::Value;
@@ -44,6 +49,7 @@ pub trait Collection: InEntry + Clone + Default + Send + 'static {
 #[derive(Clone, Debug)]
 pub enum AnyCollection {
     Hash(Hash),
+    List(List),
 }
 
 /// How large a collection may become before its packed form is given up.
