@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dispatch::{Worker, silence};
-use super::{Call, Error};
+use super::{Argument, Call, Error, Kind};
 use crate::client::{Client, Waiter};
 use crate::clock::Now;
 use crate::instance::Instance;
@@ -23,6 +23,12 @@ pub struct Waiting {
     /// Answers the request from one of its keys. False if the key has nothing for it.
     pub serve: fn(&mut Call<'_>, &[u8]) -> Result<bool, Error>,
 }
+
+/// The last argument of most commands that wait.
+pub const TIMEOUT: Argument = Argument::new("timeout", Kind::Double);
+
+pub const TIMEOUT_HISTORY: &[(&str, &str)] =
+    &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")];
 
 /// Serves the request from the first of its keys that has something for it, or lets the client wait
 /// for them. The keys stand at these places among the words; all of them must be held.

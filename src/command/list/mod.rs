@@ -1,5 +1,6 @@
 //! Lists: LPUSH, LPOP, LRANGE and their kind.
 
+mod blocking;
 mod edit;
 mod moving;
 mod pop;
@@ -8,6 +9,7 @@ mod read;
 
 use std::ops::Range;
 
+use blocking::{BLMOVE, BLPOP, BRPOP, BRPOPLPUSH};
 use edit::{LINSERT, LREM, LSET, LTRIM};
 use moving::{LMOVE, RPOPLPUSH};
 use pop::{LPOP, RPOP};
@@ -20,8 +22,25 @@ use crate::store::{ChunkSize, End, List};
 
 /// The commands of this group, in the order of Redis' documentation.
 pub(super) const COMMANDS: &[&Command] = &[
-    &LINDEX, &LINSERT, &LLEN, &LMOVE, &LPOP, &LPUSH, &LPUSHX, &LRANGE, &LREM, &LSET, &LTRIM, &RPOP,
-    &RPOPLPUSH, &RPUSH, &RPUSHX,
+    &BLMOVE,
+    &BLPOP,
+    &BRPOP,
+    &BRPOPLPUSH,
+    &LINDEX,
+    &LINSERT,
+    &LLEN,
+    &LMOVE,
+    &LPOP,
+    &LPUSH,
+    &LPUSHX,
+    &LRANGE,
+    &LREM,
+    &LSET,
+    &LTRIM,
+    &RPOP,
+    &RPOPLPUSH,
+    &RPUSH,
+    &RPUSHX,
 ];
 
 const READ: Flags = Flags::READONLY;
