@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 
 use torc::memory::{self, Counted};
-use torc::store::{Collection, Hash, Limits};
+use torc::store::{ChunkSize, Collection, End, Hash, Limits, List};
 
 #[global_allocator]
 static ALLOCATOR: Counted<std::alloc::System> = Counted(std::alloc::System);
@@ -24,6 +24,29 @@ fn what_is_told_is_what_was_allocated() {
                 }
             }
             hash
+        });
+    }
+    lists_tell_theirs();
+}
+
+/// Lists that were pushed to at both ends, and changed in between.
+fn lists_tell_theirs() {
+    let size = ChunkSize::from_directive(-2);
+    for len in [1, 10, 500, 2000, 100_000] {
+        assert_told(len, || {
+            let mut list = List::default();
+            for i in 0..len {
+                let end = if i % 3 == 0 { End::Left } else { End::Right };
+                list.push(end, "v".repeat(i % 50).as_bytes(), size);
+                list.set(i / 2, b"another", size);
+                if i % 10 == 0 {
+                    list.insert(i / 3, &[b'l'; 300], size);
+                }
+                if i % 5 == 1 {
+                    list.pop(End::Left, size, |_| ());
+                }
+            }
+            list
         });
     }
 }

@@ -177,10 +177,10 @@ fn describe(reply: &mut Reply<'_>, entry: Entry) {
     reply.array(10);
     reply.bulk(TABLE.name(entry.number).as_bytes());
     reply.integer(command.arity.into());
-    statuses(
-        reply,
-        FLAGS.iter().filter(|(flag, _)| command.flags.has(*flag)).map(|(_, name)| *name),
-    );
+    let flags = FLAGS.iter().filter(|(flag, _)| command.flags.has(*flag)).map(|(_, name)| *name);
+    let is_movable = |spec: &KeySpec| !matches!(spec.find, Find::Range { .. });
+    let movable = command.keys.iter().any(is_movable).then_some("movablekeys");
+    statuses(reply, flags.chain(movable));
     range_of_keys(command.keys).iter().for_each(|number| reply.integer(*number));
     statuses(reply, categories(command).map(|category| format!("@{category}")));
     reply.set(command.tips.len());
@@ -210,11 +210,22 @@ fn describe_keys(reply: &mut Reply<'_>, spec: &KeySpec) {
     reply.bulk(b"flags");
     statuses(reply, spec.flags.iter());
     reply.bulk(b"begin_search");
-    kind_and_numbers(reply, "index", &[("index", spec.begin as i64)]);
+    match spec.find {
+        Find::Unknown(_) => kind_and_numbers(reply, "unknown", &[]),
+        _ => kind_and_numbers(reply, "index", &[("index", spec.begin as i64)]),
+    }
     reply.bulk(b"find_keys");
-    let Find::Range { last, step } = spec.find;
-    let range = [("lastkey", last.into()), ("keystep", step as i64), ("limit", 0)];
-    kind_and_numbers(reply, "range", &range);
+    match spec.find {
+        Find::Range { last, step } => {
+            let range = [("lastkey", last.into()), ("keystep", step as i64), ("limit", 0)];
+            kind_and_numbers(reply, "range", &range);
+        }
+        Find::Counted => {
+            let counted = [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)];
+            kind_and_numbers(reply, "keynum", &counted);
+        }
+        Find::Unknown(_) => kind_and_numbers(reply, "unknown", &[]),
+    }
 }
 
 fn kind_and_numbers(reply: &mut Reply<'_>, kind: &str, numbers: &[(&str, i64)]) {
@@ -233,14 +244,14 @@ fn kind_and_numbers(reply: &mut Reply<'_>, kind: &str, numbers: &[(&str, i64)]) 
 /// the first rule, and of the next ones as far as they follow without a gap.
 fn range_of_keys(specs: &[KeySpec]) -> [i64; 3] {
     let range = |spec: &KeySpec| {
-        let Find::Range { last, step } = spec.find;
+        let Find::Range { last, step } = spec.find else { return None };
         let begin = spec.begin as i64;
         let last = i64::from(last);
-        [begin, if last < 0 { last } else { begin + last }, step as i64]
+        Some([begin, if last < 0 { last } else { begin + last }, step as i64])
     };
-    let Some((first, others)) = specs.split_first() else { return [0; 3] };
-    let mut whole = range(first);
-    for [begin, last, step] in others.iter().map(range) {
+    let mut ranges = specs.iter().map_while(range);
+    let Some(mut whole) = ranges.next() else { return [0; 3] };
+    for [begin, last, step] in ranges {
         if step != 1 || begin != whole[1] + 1 {
             break;
         }

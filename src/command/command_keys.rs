@@ -62,7 +62,7 @@ fn keys_of(request: Args<'_>) -> Result<Vec<FlaggedKey<'_>>, Error> {
     }
     let exact = command.key_flags.map(|key_flags| key_flags(request));
     let found = command.keys.iter().flat_map(|spec| {
-        let keys = spec.places(request.len()).filter_map(move |place| request.get(place));
+        let keys = spec.places(request).filter_map(move |place| request.get(place));
         keys.map(move |key| (key, exact.unwrap_or(spec.flags)))
     });
     let found: Vec<_> = found.collect();

@@ -124,6 +124,7 @@ fn address(value: Value<'_>) -> *const u8 {
         Value::String(Text::Shared(bytes)) => bytes.as_ptr(),
         Value::Hash(hash) => std::ptr::from_ref(hash).cast(),
         Value::List(list) => std::ptr::from_ref(list).cast(),
+        Value::Set(set) => std::ptr::from_ref(set).cast(),
     }
 }
 

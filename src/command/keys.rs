@@ -1,5 +1,6 @@
 //! Where a command's keys stand among its words.
 
+use crate::number::parse_u64;
 use crate::resp::Args;
 
 /// One rule that finds keys, as COMMAND INFO describes it.
@@ -17,6 +18,10 @@ pub struct KeySpec {
 pub enum Find {
     /// `last` counts from `begin`; negative, from the last word (-1). Every `step`th word is a key.
     Range { last: i32, step: usize },
+    /// The word at `begin` says how many of the words behind it are keys.
+    Counted,
+    /// Clients are told that it cannot be told; the place of the key, if there is one.
+    Unknown(fn(Args<'_>) -> Option<usize>),
 }
 
 impl KeySpec {
@@ -53,26 +58,47 @@ impl KeySpec {
         Self { flags, notes: "", begin: 1, find }
     }
 
+    /// As many keys as the `begin`th word says, behind that word.
+    pub const fn counted(begin: usize, flags: &'static [&'static str]) -> Self {
+        Self { flags, notes: "", begin, find: Find::Counted }
+    }
+
+    /// A key at the place that `find` tells.
+    pub const fn unknown(
+        find: fn(Args<'_>) -> Option<usize>,
+        flags: &'static [&'static str],
+    ) -> Self {
+        Self { flags, notes: "", begin: 0, find: Find::Unknown(find) }
+    }
+
     pub const fn notes(mut self, notes: &'static str) -> Self {
         self.notes = notes;
         self
     }
 
-    /// The places of the keys in a request of `words` words.
+    /// The places of the keys in a request; none in one that names too many.
     #[inline]
-    pub fn places(&self, words: usize) -> impl Iterator<Item = usize> + use<> {
-        let Find::Range { last, step } = self.find;
-        let end = match last {
-            0.. => self.begin + last as usize + 1,
-            _ => (words as i64 + i64::from(last) + 1).max(0) as usize,
+    pub fn places(&self, args: Args<'_>) -> impl Iterator<Item = usize> + use<> {
+        let (begin, words) = (self.begin, args.len());
+        let (places, step) = match self.find {
+            Find::Range { last: last @ 0.., step } => (begin..begin + last as usize + 1, step),
+            Find::Range { last, step } => {
+                (begin..(words as i64 + i64::from(last) + 1).max(0) as usize, step)
+            }
+            Find::Counted => {
+                let count = args.get(begin).and_then(parse_u64).map_or(0, |count| count as usize);
+                let count = if count < words.saturating_sub(begin) { count } else { 0 };
+                (begin + 1..begin + 1 + count, 1)
+            }
+            Find::Unknown(find) => find(args).map_or((0..0, 1), |place| (place..place + 1, 1)),
         };
-        (self.begin..end.min(words)).step_by(step)
+        (places.start..places.end.min(words)).step_by(step)
     }
 }
 
 /// The keys that the rules find in a request.
 #[inline]
 pub fn keys<'a>(specs: &'static [KeySpec], args: Args<'a>) -> impl Iterator<Item = &'a [u8]> {
-    let places = specs.iter().flat_map(move |spec| spec.places(args.len()));
+    let places = specs.iter().flat_map(move |spec| spec.places(args));
     places.filter_map(move |place| args.get(place))
 }

@@ -32,6 +32,7 @@ pub mod options;
 pub mod rename;
 pub mod scan;
 pub mod server;
+pub mod set;
 pub mod string;
 mod syntax;
 pub mod table;
@@ -155,6 +156,7 @@ pub enum Group {
     String,
     List,
     Hash,
+    Set,
     Bitmap,
     HyperLogLog,
     Generic,
@@ -168,6 +170,7 @@ impl Group {
             Self::String => "string",
             Self::List => "list",
             Self::Hash => "hash",
+            Self::Set => "set",
             Self::Bitmap => "bitmap",
             Self::HyperLogLog => "hyperloglog",
             Self::Generic => "generic",
@@ -182,6 +185,7 @@ impl Group {
             Self::String => Some("string"),
             Self::List => Some("list"),
             Self::Hash => Some("hash"),
+            Self::Set => Some("set"),
             Self::Bitmap => Some("bitmap"),
             Self::HyperLogLog => Some("hyperloglog"),
             Self::Generic => Some("keyspace"),

@@ -99,7 +99,7 @@ fn scan(call: &mut Call<'_>) -> Result<(), Error> {
 
 /// Reads a cursor as C's `strtoul` does: 64 bits, after a sign perhaps, up to a zero byte; nothing at
 /// all is 0.
-fn cursor(word: &[u8]) -> Result<u64, Error> {
+pub(super) fn cursor(word: &[u8]) -> Result<u64, Error> {
     let (negative, digits) = match word.split(|byte| *byte == 0).next().unwrap_or_default() {
         [] => return Ok(0),
         [b'-', digits @ ..] => (true, digits),
@@ -112,15 +112,23 @@ fn cursor(word: &[u8]) -> Result<u64, Error> {
 }
 
 /// MATCH, COUNT and TYPE.
-struct ScanOptions<'a> {
+pub(super) struct ScanOptions<'a> {
     pattern: Option<&'a [u8]>,
     /// About how much to look at in one call; at least 1.
-    count: usize,
+    pub(super) count: usize,
     kind: Option<&'a [u8]>,
 }
 
 impl<'a> ScanOptions<'a> {
     const COUNT: usize = 10;
+
+    /// The options for the elements of a collection, which have no TYPE.
+    pub(super) fn of_elements(options: Args<'a>) -> Result<Self, Error> {
+        match options.iter().step_by(2).any(|option| is(option, "TYPE")) {
+            true => Err(Error::Syntax),
+            false => Self::parse(options),
+        }
+    }
 
     fn parse(options: Args<'a>) -> Result<Self, Error> {
         let mut parsed = Self { pattern: None, count: Self::COUNT, kind: None };
@@ -141,7 +149,7 @@ impl<'a> ScanOptions<'a> {
         Ok(parsed)
     }
 
-    fn wants(&self, name: &[u8]) -> bool {
+    pub(super) fn wants(&self, name: &[u8]) -> bool {
         self.pattern.is_none_or(|pattern| glob::matches(pattern, name))
     }
 
@@ -152,23 +160,23 @@ impl<'a> ScanOptions<'a> {
 }
 
 /// The elements of an array whose length is known only when the last one has come.
-struct Found {
+pub(super) struct Found {
     elements: Output,
     count: usize,
     version: Version,
 }
 
 impl Found {
-    fn new(call: &Call<'_>) -> Self {
+    pub(super) fn new(call: &Call<'_>) -> Self {
         Self { elements: Output::new(), count: 0, version: call.session.version }
     }
 
-    fn add(&mut self, element: &[u8]) {
+    pub(super) fn add(&mut self, element: &[u8]) {
         Reply::new(&mut self.elements, self.version).bulk(element);
         self.count += 1;
     }
 
-    fn write(&self, reply: &mut Reply<'_>) {
+    pub(super) fn write(&self, reply: &mut Reply<'_>) {
         reply.array(self.count);
         for segment in self.elements.segments(0) {
             reply.output().extend(segment);

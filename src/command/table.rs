@@ -10,6 +10,7 @@ const GROUPS: &[&[&Command]] = &[
     super::string::COMMANDS,
     super::list::COMMANDS,
     super::hash::COMMANDS,
+    super::set::COMMANDS,
     super::bitmap::COMMANDS,
     super::hyperloglog::COMMANDS,
     super::generic::COMMANDS,

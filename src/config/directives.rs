@@ -258,11 +258,50 @@ pub static DIRECTIVES: &[Directive] = &[
         name: "list-compress-depth",
         alias: None,
         group: KEYS,
-        value_name: "number",
+        value_name: "0",
         default: "0",
         help: "Elements at the ends of lists that stay as they are: only 0, nothing is compressed",
         get: |_| "0".to_owned(),
         set: Set::Live(|_, text| only("0", text)),
+    },
+    Directive {
+        name: "set-max-intset-entries",
+        alias: None,
+        group: KEYS,
+        value_name: "number",
+        default: "512",
+        help: "Members up to which a set of integers is kept as sorted numbers",
+        get: |values| values.set_max_intset_entries.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.set_max_intset_entries.set(integer(text, 0..=i64::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "set-max-listpack-entries",
+        alias: None,
+        group: KEYS,
+        value_name: "number",
+        default: "128",
+        help: "Members up to which any other set is kept in one piece of memory",
+        get: |values| values.set_max_listpack_entries.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.set_max_listpack_entries.set(integer(text, 0..=i64::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "set-max-listpack-value",
+        alias: None,
+        group: KEYS,
+        value_name: "bytes",
+        default: "64",
+        help: "Longest member of a set that is kept in one piece of memory",
+        get: |values| values.set_max_listpack_value.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.set_max_listpack_value.set(memory(text, 0..=i64::MAX as u64)?);
+            Ok(())
+        }),
     },
     Directive {
         name: "hz",

@@ -36,6 +36,12 @@ pub struct Values {
     pub hash_max_listpack_value: Number,
     /// How much a chunk of a list holds; the bits of an `i64`, for it may be negative.
     pub list_max_listpack_size: Number,
+    /// Members of a set that is kept as sorted integers, at most.
+    pub set_max_intset_entries: Number,
+    /// Members of a packed set, at most.
+    pub set_max_listpack_entries: Number,
+    /// Bytes of a member of a packed set, at most.
+    pub set_max_listpack_value: Number,
     /// Cycles of active expiry a second, 1 to 500.
     pub hz: Number,
     /// Bytes of the longest argument.

@@ -18,7 +18,7 @@ use std::ptr::NonNull;
 
 use bytes::Bytes;
 
-use super::collection::{AnyCollection, Hash, List, SIZE};
+use super::collection::{AnyCollection, Hash, List, SIZE, Set};
 use super::prefetch::prefetch;
 use super::value::{New, SHARED_FROM, Text, Value};
 
@@ -51,6 +51,7 @@ const KIND_SHARED: u8 = 3;
 /// From here on, types of collections.
 const KIND_HASH: u8 = 4;
 const KIND_LIST: u8 = 5;
+const KIND_SET: u8 = 6;
 const HAS_EXPIRY: u8 = 0b1000_0000;
 const HAS_LONG_KEY: u8 = 0b0100_0000;
 
@@ -71,6 +72,10 @@ impl InEntry for Hash {
 
 impl InEntry for List {
     const KIND: u8 = KIND_LIST;
+}
+
+impl InEntry for Set {
+    const KIND: u8 = KIND_SET;
 }
 
 /// Where the parts of an entry stand, in bytes from its beginning.
@@ -112,6 +117,7 @@ impl Entry {
             New::Shared(_) => (KIND_SHARED, &b""[..]),
             New::Collection(AnyCollection::Hash(_)) => (KIND_HASH, &b""[..]),
             New::Collection(AnyCollection::List(_)) => (KIND_LIST, &b""[..]),
+            New::Collection(AnyCollection::Set(_)) => (KIND_SET, &b""[..]),
         };
         // The header could not hold the length, and parts would be looked for beyond the entry.
         assert!(text.len() < SHARED_FROM, "longer texts are shared");
@@ -147,6 +153,9 @@ impl Entry {
                 New::Collection(AnyCollection::List(list)) => {
                     base.add(plan.word).cast::<List>().write(list);
                 }
+                New::Collection(AnyCollection::Set(set)) => {
+                    base.add(plan.word).cast::<Set>().write(set);
+                }
                 New::Text(_) | New::Raw(_) => {}
             }
             base.add(plan.key).copy_from_nonoverlapping(key.as_ptr(), key.len());
@@ -180,6 +189,7 @@ impl Entry {
                 KIND_SHARED => Value::String(Text::Shared(&*self.at(plan.word).cast::<Bytes>())),
                 KIND_HASH => Value::Hash(&*self.at(plan.word).cast::<Hash>()),
                 KIND_LIST => Value::List(&*self.at(plan.word).cast::<List>()),
+                KIND_SET => Value::Set(&*self.at(plan.word).cast::<Set>()),
                 kind => {
                     let text = self.at(plan.key + key_len);
                     let text = std::slice::from_raw_parts(text, header.text_len as usize);
@@ -343,6 +353,7 @@ impl Entry {
         match self.header().tag & KIND {
             KIND_HASH => self.collection_mut().map(std::mem::take).map(AnyCollection::Hash),
             KIND_LIST => self.collection_mut().map(std::mem::take).map(AnyCollection::List),
+            KIND_SET => self.collection_mut().map(std::mem::take).map(AnyCollection::Set),
             _ => None,
         }
     }
@@ -399,6 +410,7 @@ impl Drop for Entry {
                 KIND_SHARED => self.at_mut(plan.word).cast::<Bytes>().drop_in_place(),
                 KIND_HASH => self.at_mut(plan.word).cast::<Hash>().drop_in_place(),
                 KIND_LIST => self.at_mut(plan.word).cast::<List>().drop_in_place(),
+                KIND_SET => self.at_mut(plan.word).cast::<Set>().drop_in_place(),
                 _ => {}
             }
             dealloc(self.0.as_ptr().cast(), plan.layout());

@@ -46,7 +46,8 @@ struct Locked {
 }
 
 // SAFETY: `Side` hands out a segment only to the one side that holds its lock, or that has all
-// places of the gate, or that is the only side. Segments are Send.
+// places of the gate, or that is the only side. Segments are Send, and nothing in them changes
+// behind a shared reference.
 unsafe impl Sync for Locked {}
 
 /// One side's place, on a cache line of its own: taken and left with every batch.
@@ -189,13 +190,28 @@ impl Side {
     /// When the segment is neither held nor the store excluded: the command's key table is wrong.
     #[inline]
     pub(super) fn segment(&mut self, place: Place) -> (&mut Segment, &Counts) {
+        self.assert_held(place);
+        // SAFETY: no other side may touch this segment now: there is none, or its lock is held
+        // here, or all others are shut out.
+        unsafe { self.reach(place) }
+    }
+
+    /// As [`Side::segment`], to look at several at the same time.
+    #[inline]
+    pub(super) fn look(&self, place: Place) -> &Segment {
+        self.assert_held(place);
+        let locked = self.locked(place);
+        // SAFETY: no other side may touch this segment now, as in `segment`; this side cannot change
+        // one for as long as `&self` is borrowed.
+        unsafe { &*locked.segment.get() }
+    }
+
+    #[inline]
+    fn assert_held(&self, place: Place) {
         if self.grip != Grip::Sole {
             let allowed = self.grip == Grip::All || self.held.binary_search(&place).is_ok();
             assert!(allowed, "a request touches {place:?}, which it does not hold");
         }
-        // SAFETY: no other side may touch this segment now: there is none, or its lock is held
-        // here, or all others are shut out.
-        unsafe { self.reach(place) }
     }
 
     /// A segment, with the side's counts for its database.

@@ -155,6 +155,26 @@ impl Keyspace {
         T::of(value).map(Some).ok_or(WrongType)
     }
 
+    /// As [`Keyspace::read`], of several keys, whose values are seen at the same time.
+    pub fn read_all<'k>(
+        &mut self,
+        db: usize,
+        keys: impl Iterator<Item = &'k [u8]> + Clone,
+    ) -> Vec<Option<Value<'_>>> {
+        for key in keys.clone() {
+            self.read(db, key);
+        }
+        keys.map(|key| self.view(db, key)).collect()
+    }
+
+    /// The value of a key, of which any number may be seen at the same time; no trace of it is left.
+    pub fn view(&self, db: usize, key: &[u8]) -> Option<Value<'_>> {
+        let hash = self.hasher.hash_one(key);
+        let segment = self.side.look(place(db, hash));
+        let entry = segment.at(segment.position(hash, key)?)?;
+        (!is_due(entry, self.now_ms)).then(|| entry.value())
+    }
+
     /// As [`Keyspace::read`], but what only asks about a key is no access to it.
     #[inline]
     pub fn inspect(&mut self, db: usize, key: &[u8]) -> Option<Peek<'_>> {

@@ -18,7 +18,9 @@ mod slot;
 mod value;
 mod waiting;
 
-pub use collection::{AnyCollection, ChunkSize, Collection, End, Hash, Limits, List, WrongType};
+pub use collection::{
+    AnyCollection, ChunkSize, Collection, End, Hash, Limits, List, Set, SetLimits, WrongType,
+};
 pub use keyspace::{Ahead, Keyspace, Memory, Peek, Tally};
 pub use scan::Cursor;
 pub use slot::{Change, Edit, Expiry, Slot};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::collection::{AnyCollection, Collection, Hash, List};
+use super::collection::{AnyCollection, Collection, Hash, List, Set};
 use super::entry::Entry;
 use crate::number::parse_i64;
 
@@ -18,6 +18,7 @@ pub enum Value<'a> {
     String(Text<'a>),
     Hash(&'a Hash),
     List(&'a List),
+    Set(&'a Set),
 }
 
 impl Value<'_> {
@@ -27,6 +28,7 @@ impl Value<'_> {
             Self::String(_) => "string",
             Self::Hash(_) => "hash",
             Self::List(_) => "list",
+            Self::Set(_) => "set",
         }
     }
 
@@ -38,6 +40,7 @@ impl Value<'_> {
             Self::String(_) => "raw",
             Self::Hash(hash) => hash.encoding(),
             Self::List(list) => list.encoding(),
+            Self::Set(set) => set.encoding(),
         }
     }
 
@@ -48,6 +51,7 @@ impl Value<'_> {
             Self::String(_) => 0,
             Self::Hash(hash) => hash.heap_size(),
             Self::List(list) => list.heap_size(),
+            Self::Set(set) => set.heap_size(),
         }
     }
 }
@@ -64,6 +68,16 @@ pub enum Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    /// The form in which elements of collections are kept: texts that are integers as numbers.
+    #[inline]
+    pub fn new(text: &'a [u8]) -> Self {
+        // The longest integer has 20 characters, and most texts do not begin like one.
+        let may_be_integer = text.len() <= 20
+            && text.first().is_some_and(|first| first.is_ascii_digit() || *first == b'-');
+        let number = if may_be_integer { parse_i64(text) } else { None };
+        number.map_or(Self::Plain(text), Self::Integer)
+    }
+
     /// The bytes; those of an integer are written into `digits`.
     #[inline]
     pub fn bytes<'b>(&self, digits: &'b mut itoa::Buffer) -> &'b [u8]
@@ -116,13 +130,10 @@ impl<'a> New<'a> {
     /// The form for text that a client sets: integers as numbers, long texts shared.
     #[inline]
     pub fn string(text: &'a [u8]) -> Self {
-        // The longest integer has 20 characters, and most texts do not begin like one.
-        let may_be_integer = text.len() <= 20
-            && text.first().is_some_and(|first| first.is_ascii_digit() || *first == b'-');
-        if may_be_integer && let Some(n) = parse_i64(text) {
-            return Self::Integer(n);
+        match Text::new(text) {
+            Text::Integer(number) => Self::Integer(number),
+            _ => Self::text(text),
         }
-        Self::text(text)
     }
 
     /// The form for text that stays text, even when it could be an integer.
@@ -158,6 +169,7 @@ impl<'a> From<Value<'a>> for New<'a> {
             Value::String(Text::Shared(bytes)) => Self::Shared(bytes.clone()),
             Value::Hash(hash) => Self::Collection(hash.clone().into_any()),
             Value::List(list) => Self::Collection(list.clone().into_any()),
+            Value::Set(set) => Self::Collection(set.clone().into_any()),
         }
     }
 }

@@ -87,7 +87,7 @@ fn object(random: &mut Random) -> Step {
         // the use of all.
         2 => step("IDLETIME", random).compare(Compare::Kind),
         3 => step("REFCOUNT", random).compare(Compare::Kind),
-        _ => step("ENCODING", random),
+        _ => step("ENCODING", random).compare(Compare::Encoding),
     }
 }
 

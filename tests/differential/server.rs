@@ -13,7 +13,7 @@ pub const COMMANDS: &[Generator] = &[
 ];
 
 /// Requests whose keys COMMAND GETKEYS names, or not.
-const REQUESTS: [&str; 16] = [
+const REQUESTS: [&str; 19] = [
     "GET a",
     "SET a 1 EX 5",
     "MSET a 1 b 2",
@@ -29,6 +29,9 @@ const REQUESTS: [&str; 16] = [
     "PING",
     "nothing a",
     "GET",
+    "LMPOP 2 a b LEFT",
+    "LMPOP 0 a LEFT",
+    "LMOVE a b LEFT LEFT",
     "OBJECT ENCODING a",
 ];
 

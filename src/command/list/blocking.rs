@@ -1,6 +1,7 @@
 //! The commands that wait for an element: BLPOP, BRPOP, BLMOVE, BRPOPLPUSH, BLMPOP.
 
 use super::moving::{DESTINATION, KEYS, SOURCE, transfer};
+use super::pop::Several;
 use super::{LEFT_OR_RIGHT, TAKEN, WRITE, chunk_size, end};
 use crate::command::blocking::{TIMEOUT, TIMEOUT_HISTORY, Timeout, Waiting, serve_or_wait};
 use crate::command::string::reply_text;
@@ -101,6 +102,32 @@ pub(super) static BRPOPLPUSH: Command = Command {
         serve_or_wait(call, 1..2, timeout)
     },
     ..MOVE
+};
+
+pub(super) static BLMPOP: Command = Command {
+    name: "blmpop",
+    arity: -5,
+    flags: Flags::WRITE.and(Flags::BLOCKING),
+    keys: &[KeySpec::counted(2, TAKEN)],
+    group: Group::List,
+    since: "7.0.0",
+    complexity: "O(N+M) where N is the number of provided keys and M is the number of elements \
+                 returned.",
+    summary: "Takes elements from an end of the first list that has any, or waits for them.",
+    arguments: &[
+        TIMEOUT,
+        Argument::integer("numkeys"),
+        Argument::key().multiple(),
+        Argument::one_of("where", LEFT_OR_RIGHT),
+        Argument::integer("count").token("COUNT").optional(),
+    ],
+    waiting: waiting(|call, key| Several::parse(call.args.rest(2))?.pop_from(call, key)),
+    run: |call| {
+        let Several { keys, .. } = Several::parse(call.args.rest(2))?;
+        let timeout = Timeout::parse(&call.args[1])?;
+        serve_or_wait(call, 3..3 + keys, timeout)
+    },
+    ..Command::BASE
 };
 
 const fn waiting(serve: fn(&mut Call<'_>, &[u8]) -> Result<bool, Error>) -> Option<Waiting> {

@@ -6,15 +6,17 @@ mod moving;
 mod pop;
 mod push;
 mod read;
+mod search;
 
 use std::ops::Range;
 
-use blocking::{BLMOVE, BLPOP, BRPOP, BRPOPLPUSH};
+use blocking::{BLMOVE, BLMPOP, BLPOP, BRPOP, BRPOPLPUSH};
 use edit::{LINSERT, LREM, LSET, LTRIM};
 use moving::{LMOVE, RPOPLPUSH};
-use pop::{LPOP, RPOP};
+use pop::{LMPOP, LPOP, RPOP};
 use push::{LPUSH, LPUSHX, RPUSH, RPUSHX};
 use read::{LINDEX, LLEN, LRANGE};
+use search::LPOS;
 
 use super::options::is;
 use super::{Argument, Call, Command, Error, Flags};
@@ -23,6 +25,7 @@ use crate::store::{ChunkSize, End, List};
 /// The commands of this group, in the order of Redis' documentation.
 pub(super) const COMMANDS: &[&Command] = &[
     &BLMOVE,
+    &BLMPOP,
     &BLPOP,
     &BRPOP,
     &BRPOPLPUSH,
@@ -30,7 +33,9 @@ pub(super) const COMMANDS: &[&Command] = &[
     &LINSERT,
     &LLEN,
     &LMOVE,
+    &LMPOP,
     &LPOP,
+    &LPOS,
     &LPUSH,
     &LPUSHX,
     &LRANGE,

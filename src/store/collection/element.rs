@@ -4,7 +4,6 @@
 //! longer text by the width of its length. Each text has exactly one form, so that equal elements
 //! are equal bytes, and a search compares the first byte before anything else.
 
-use crate::number::parse_i64;
 use crate::store::Text;
 
 /// First bytes below this are the length of a text that follows.
@@ -32,12 +31,7 @@ impl<'a> Element<'a> {
     /// The form of a text: texts that are integers in their shortest form become integers.
     #[inline]
     pub(super) fn new(text: &'a [u8]) -> Self {
-        let may_be_integer = text.len() <= 20
-            && text.first().is_some_and(|first| first.is_ascii_digit() || *first == b'-');
-        if may_be_integer && let Some(number) = parse_i64(text) {
-            return Self::integer(number);
-        }
-        Self::text(text)
+        Text::new(text).into()
     }
 
     /// The form of a text that stays text even when it could be an integer.
@@ -97,6 +91,17 @@ impl<'a> Element<'a> {
         let head_len = self.head_len as usize;
         let Some((head, rest)) = bytes.split_at_checked(head_len) else { return false };
         head == &self.head[..head_len] && rest.starts_with(self.text)
+    }
+}
+
+impl<'a> From<Text<'a>> for Element<'a> {
+    #[inline]
+    fn from(text: Text<'a>) -> Self {
+        match text {
+            Text::Integer(number) => Self::integer(number),
+            Text::Plain(text) | Text::Raw(text) => Self::text(text),
+            Text::Shared(text) => Self::text(text),
+        }
     }
 }
 

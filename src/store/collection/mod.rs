@@ -9,13 +9,17 @@ mod chunk;
 mod chunks;
 mod element;
 mod hash;
+mod integers;
 mod list;
+mod members;
 mod packed;
+mod set;
 mod table;
 
 pub use chunk::{ChunkSize, End};
 pub use hash::Hash;
 pub use list::List;
+pub use set::{Set, SetLimits};
 
 use super::entry::InEntry;
 use super::value::Value;
@@ -50,6 +54,7 @@ pub trait Collection: InEntry + Clone + Default + Send + 'static {
 pub enum AnyCollection {
     Hash(Hash),
     List(List),
+    Set(Set),
 }
 
 /// How large a collection may become before its packed form is given up.

@@ -109,8 +109,24 @@ impl<T: Send + 'static> Table<T> {
         is: impl FnMut(&T) -> bool,
         rehash: impl Fn(&T) -> u64,
     ) -> Option<T> {
-        let bucket = self.bucket_mut(self.address(hash))?;
-        let position = bucket.position(tag(hash), is)?;
+        let index = self.address(hash);
+        let position = self.bucket(index)?.position(tag(hash), is)?;
+        self.take(index, position, rehash)
+    }
+
+    /// Takes out an item that is picked as [`Table::pick`] does.
+    pub(super) fn pop(
+        &mut self,
+        random: impl FnMut(usize) -> usize,
+        rehash: impl Fn(&T) -> u64,
+    ) -> Option<T> {
+        let (index, position) = self.any(random)?;
+        self.take(index, position, rehash)
+    }
+
+    /// Takes out the item at a position of a bucket.
+    fn take(&mut self, index: usize, position: usize, rehash: impl Fn(&T) -> u64) -> Option<T> {
+        let bucket = self.bucket_mut(index)?;
         let before = bucket.items.capacity();
         let item = bucket.take(position, &rehash);
         bucket.shrink();
@@ -130,15 +146,21 @@ impl<T: Send + 'static> Table<T> {
 
     /// An item, each as likely as any other, picked with the numbers that `random(n)` draws from
     /// 0..n.
-    pub(super) fn pick(&self, mut random: impl FnMut(usize) -> usize) -> Option<&T> {
+    pub(super) fn pick(&self, random: impl FnMut(usize) -> usize) -> Option<&T> {
+        let (index, position) = self.any(random)?;
+        self.bucket(index)?.items.get(position)
+    }
+
+    /// The bucket of some item, and its position there.
+    fn any(&self, mut random: impl FnMut(usize) -> usize) -> Option<(usize, usize)> {
         if self.is_empty() {
             return None;
         }
         // A place in a bucket of the longest kind. Most buckets have an item at one in a few places.
         loop {
-            let bucket = self.bucket(random(self.buckets))?;
-            if let Some(item) = bucket.items.get(random(self.longest)) {
-                return Some(item);
+            let (index, position) = (random(self.buckets), random(self.longest));
+            if position < self.bucket(index)?.items.len() {
+                return Some((index, position));
             }
         }
     }

@@ -1,0 +1,254 @@
+//! Several sets at once: what they have in common, together, or one without the others.
+
+use super::{READ, WRITE, limits};
+use crate::command::options::{integer, is};
+use crate::command::string::reply_text;
+use crate::command::{Argument, Call, Command, Error, Group, KeySpec, Kind};
+use crate::resp::{Args, Reply};
+use crate::store::{Collection, Expiry, Keyspace, New, Set, SetLimits, Text};
+
+const KEYS: &[Argument] = &[Argument::key().multiple()];
+const DESTINATION_AND_KEYS: &[Argument] =
+    &[Argument::new("destination", Kind::Key(0)), Argument::new("key", Kind::Key(1)).multiple()];
+const SOURCES: KeySpec = KeySpec { begin: 2, ..KeySpec::all(KeySpec::READ) };
+const STORED: &[KeySpec] = &[KeySpec::one(&["OW", "update"]), SOURCES];
+const ANY_ORDER: &[&str] = &["nondeterministic_output_order"];
+const OF_SMALLEST: &str = "O(N*M) worst case where N is the cardinality of the smallest set and M is \
+                           the number of sets.";
+const OF_ALL: &str = "O(N) where N is the total number of elements in all given sets.";
+
+pub(super) static SINTER: Command = Command {
+    name: "sinter",
+    arity: -2,
+    flags: READ,
+    keys: &[KeySpec::all(KeySpec::READ)],
+    group: Group::Set,
+    complexity: OF_SMALLEST,
+    summary: "Returns the members that all of the sets have.",
+    arguments: KEYS,
+    tips: ANY_ORDER,
+    run: |call| answer(call, |sets, _| Outcome::Members(intersection(sets).collect())),
+    ..Command::BASE
+};
+
+pub(super) static SINTERSTORE: Command = Command {
+    name: "sinterstore",
+    arity: -3,
+    flags: WRITE,
+    keys: &[KeySpec::one(&["RW", "update"]), SOURCES],
+    group: Group::Set,
+    complexity: OF_SMALLEST,
+    summary: "Stores the members that all of the sets have; returns how many they are.",
+    arguments: DESTINATION_AND_KEYS,
+    run: |call| store(call, |sets, _| Outcome::Members(intersection(sets).collect())),
+    ..Command::BASE
+};
+
+pub(super) static SINTERCARD: Command = Command {
+    name: "sintercard",
+    arity: -3,
+    flags: READ,
+    keys: &[KeySpec::counted(1, KeySpec::READ)],
+    group: Group::Set,
+    since: "7.0.0",
+    complexity: OF_SMALLEST,
+    summary: "Counts the members that all of the sets have, up to a limit.",
+    arguments: &[
+        Argument::integer("numkeys"),
+        Argument::key().multiple(),
+        Argument::integer("limit").token("LIMIT").optional(),
+    ],
+    run: sintercard,
+    ..Command::BASE
+};
+
+fn sintercard(call: &mut Call<'_>) -> Result<(), Error> {
+    let (count, limit) = counted_keys(call.args)?;
+    let sets = sets(call.keyspace, call.session.db, call.args.rest(2).iter().take(count))?;
+    let card = intersection(&sets).take(limit).count();
+    call.reply.integer(card as i64);
+    Ok(())
+}
+
+/// How many keys there are, and how many members at most to count.
+fn counted_keys(args: Args<'_>) -> Result<(usize, usize), Error> {
+    let positive = |word, least: i64| integer(word).ok().filter(|number| *number >= least);
+    let count =
+        positive(&args[1], 1).ok_or_else(|| Error::text("numkeys should be greater than 0"))?;
+    let too_many = || Error::text("Number of keys can't be greater than number of args");
+    let count = usize::try_from(count).ok().filter(|count| *count <= args.len() - 2);
+    let count = count.ok_or_else(too_many)?;
+    let (mut options, mut limit) = (args.rest(2 + count).iter(), 0);
+    while let Some(option) = options.next() {
+        let number = options.next().filter(|_| is(option, "LIMIT")).ok_or(Error::Syntax)?;
+        limit = positive(number, 0).ok_or_else(|| Error::text("LIMIT can't be negative"))?;
+    }
+    Ok((count, if limit == 0 { usize::MAX } else { limit as usize }))
+}
+
+pub(super) static SUNION: Command = Command {
+    name: "sunion",
+    arity: -2,
+    flags: READ,
+    keys: &[KeySpec::all(KeySpec::READ)],
+    group: Group::Set,
+    complexity: OF_ALL,
+    summary: "Returns the members that any of the sets has.",
+    arguments: KEYS,
+    tips: ANY_ORDER,
+    run: |call| answer(call, union),
+    ..Command::BASE
+};
+
+pub(super) static SUNIONSTORE: Command = Command {
+    name: "sunionstore",
+    arity: -3,
+    flags: WRITE,
+    keys: STORED,
+    group: Group::Set,
+    complexity: OF_ALL,
+    summary: "Stores the members that any of the sets has; returns how many they are.",
+    arguments: DESTINATION_AND_KEYS,
+    run: |call| store(call, union),
+    ..Command::BASE
+};
+
+pub(super) static SDIFF: Command = Command {
+    name: "sdiff",
+    arity: -2,
+    flags: READ,
+    keys: &[KeySpec::all(KeySpec::READ)],
+    group: Group::Set,
+    complexity: OF_ALL,
+    summary: "Returns the members of the first set that none of the others has.",
+    arguments: KEYS,
+    tips: ANY_ORDER,
+    run: |call| answer(call, difference),
+    ..Command::BASE
+};
+
+pub(super) static SDIFFSTORE: Command = Command {
+    name: "sdiffstore",
+    arity: -3,
+    flags: WRITE,
+    keys: STORED,
+    group: Group::Set,
+    complexity: OF_ALL,
+    summary: "Stores the members of the first set that none of the others has; returns how many they \
+              are.",
+    arguments: DESTINATION_AND_KEYS,
+    run: |call| store(call, difference),
+    ..Command::BASE
+};
+
+/// What a combination has brought.
+enum Outcome<'a> {
+    /// Different members of the sets that were combined.
+    Members(Vec<Text<'a>>),
+    Set(Set),
+}
+
+impl Outcome<'_> {
+    fn reply(&self, reply: &mut Reply<'_>) {
+        match self {
+            Self::Members(members) => {
+                reply.set(members.len());
+                members.iter().for_each(|member| reply_text(reply, *member));
+            }
+            Self::Set(set) => {
+                reply.set(set.len());
+                set.iter().for_each(|member| reply_text(reply, member));
+            }
+        }
+    }
+
+    fn into_set(self, limits: SetLimits) -> Set {
+        match self {
+            Self::Members(members) => collected(members.into_iter(), limits),
+            Self::Set(set) => set,
+        }
+    }
+}
+
+/// Combines sets, of which some may be missing.
+type Combine = for<'a> fn(&[Option<&'a Set>], SetLimits) -> Outcome<'a>;
+
+fn answer(call: &mut Call<'_>, combine: Combine) -> Result<(), Error> {
+    let limits = limits(call);
+    let sets = sets(call.keyspace, call.session.db, call.args.rest(1).iter())?;
+    combine(&sets, limits).reply(&mut call.reply);
+    Ok(())
+}
+
+fn store(call: &mut Call<'_>, combine: Combine) -> Result<(), Error> {
+    let limits = limits(call);
+    let sets = sets(call.keyspace, call.session.db, call.args.rest(2).iter())?;
+    let set = combine(&sets, limits).into_set(limits);
+    let len = set.len();
+    call.keyspace.write(call.session.db, &call.args[1], |slot| {
+        if set.is_empty() {
+            slot.remove();
+        } else {
+            slot.set(New::Collection(set.into_any()), Expiry::Clear);
+        }
+    });
+    call.reply.integer(len as i64);
+    Ok(())
+}
+
+fn sets<'a, 'k>(
+    keyspace: &'a mut Keyspace,
+    db: usize,
+    keys: impl Iterator<Item = &'k [u8]> + Clone,
+) -> Result<Vec<Option<&'a Set>>, Error> {
+    let values = keyspace.read_all(db, keys).into_iter();
+    let sets = values.map(|value| value.map(|value| Set::of(value).ok_or(Error::WrongType)));
+    sets.map(Option::transpose).collect()
+}
+
+/// Goes through the smallest set, and asks the others from the next smallest on.
+fn intersection<'a>(sets: &[Option<&'a Set>]) -> impl Iterator<Item = Text<'a>> + use<'a> {
+    let mut sets: Vec<&Set> = sets.iter().copied().collect::<Option<_>>().unwrap_or_default();
+    sets.sort_by_key(|set| set.len());
+    sets.dedup_by_key(|set| std::ptr::from_ref(*set));
+    let others = sets.split_off(sets.len().min(1));
+    let members = sets.into_iter().flat_map(Set::iter);
+    members.filter(move |member| others.iter().all(|set| set.contains(*member)))
+}
+
+fn union<'a>(sets: &[Option<&'a Set>], limits: SetLimits) -> Outcome<'a> {
+    Outcome::Set(collected(sets.iter().copied().flatten().flat_map(Set::iter), limits))
+}
+
+fn collected<'a>(members: impl Iterator<Item = Text<'a>>, limits: SetLimits) -> Set {
+    let mut set = Set::default();
+    for member in members {
+        set.add(member, limits);
+    }
+    set
+}
+
+/// Asks all other sets for each member of the first, or takes all members of the others out of a
+/// copy of the first, whichever is less work. The first way can end early, and copies nothing.
+fn difference<'a>(sets: &[Option<&'a Set>], limits: SetLimits) -> Outcome<'a> {
+    let Some((Some(first), others)) = sets.split_first() else {
+        return Outcome::Members(Vec::new());
+    };
+    let mut others: Vec<&Set> = others.iter().copied().flatten().collect();
+    let asking = first.len() * (1 + others.len()) / 2;
+    let copying = first.len() + others.iter().map(|set| set.len()).sum::<usize>();
+    if asking <= copying {
+        // The largest most likely has it.
+        others.sort_by_key(|set| std::cmp::Reverse(set.len()));
+        let kept = |member: &Text<'_>| !others.iter().any(|set| set.contains(*member));
+        return Outcome::Members(first.iter().filter(kept).collect());
+    }
+    let mut left = collected(first.iter(), limits);
+    for member in others.into_iter().flat_map(Set::iter) {
+        if left.is_empty() {
+            break;
+        }
+        left.remove(member);
+    }
+    Outcome::Set(left)
+}

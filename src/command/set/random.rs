@@ -1,0 +1,127 @@
+//! Members that chance picks.
+
+use super::READ;
+use crate::command::options::integer;
+use crate::command::string::reply_text;
+use crate::command::{Argument, Call, Command, Error, Flags, Group, KeySpec};
+use crate::store::{Collection, Edit, Set};
+
+pub(super) static SPOP: Command = Command {
+    name: "spop",
+    arity: -2,
+    flags: Flags::WRITE.and(Flags::FAST),
+    keys: &[KeySpec::one(&["RW", "access", "delete"])],
+    group: Group::Set,
+    history: &[("3.2.0", "Added the `count` argument.")],
+    complexity: "Without the count argument O(1), otherwise O(N) where N is the value of the passed \
+                 count.",
+    summary: "Removes and returns a random member of a set, or several.",
+    arguments: &[Argument::key(), Argument::integer("count").since("3.2.0").optional()],
+    tips: &["nondeterministic_output"],
+    run: spop,
+    ..Command::BASE
+};
+
+fn spop(call: &mut Call<'_>) -> Result<(), Error> {
+    match call.args.len() {
+        2 => pop_one(call),
+        3 => pop_some(call),
+        _ => Err(Error::Syntax),
+    }
+}
+
+fn pop_one(call: &mut Call<'_>) -> Result<(), Error> {
+    let (reply, random) = (&mut call.reply, &mut *call.random);
+    let popped = call.keyspace.write(call.session.db, &call.args[1], |slot| {
+        slot.alter(|set: &mut Set| {
+            let popped = set.pop(|n| random.usize(0..n), |member| reply_text(reply, member));
+            Edit::done_if(popped, popped)
+        })
+    })?;
+    if popped != Some(true) {
+        call.reply.null();
+    }
+    Ok(())
+}
+
+fn pop_some(call: &mut Call<'_>) -> Result<(), Error> {
+    let count = integer(&call.args[2]).ok().and_then(|count| usize::try_from(count).ok());
+    let count = count.ok_or_else(|| Error::text("value is out of range, must be positive"))?;
+    let (reply, random) = (&mut call.reply, &mut *call.random);
+    let popped = call.keyspace.write(call.session.db, &call.args[1], |slot| {
+        slot.alter(|set: &mut Set| {
+            let count = count.min(set.len());
+            reply.set(count);
+            if count == set.len() {
+                set.iter().for_each(|member| reply_text(reply, member));
+                *set = Set::default();
+            } else {
+                for _ in 0..count {
+                    set.pop(|n| random.usize(0..n), |member| reply_text(reply, member));
+                }
+            }
+            Edit::done_if(count > 0, ())
+        })
+    })?;
+    if popped.is_none() {
+        call.reply.set(0);
+    }
+    Ok(())
+}
+
+pub(super) static SRANDMEMBER: Command = Command {
+    name: "srandmember",
+    arity: -2,
+    flags: READ,
+    keys: &[KeySpec::one(KeySpec::READ)],
+    group: Group::Set,
+    history: &[("2.6.0", "Added the optional `count` argument.")],
+    complexity: "Without the count argument O(1), otherwise O(N) where N is the absolute value of \
+                 the passed count.",
+    summary: "Returns a random member of a set, or several: a negative count lets them come again.",
+    arguments: &[Argument::key(), Argument::integer("count").since("2.6.0").optional()],
+    tips: &["nondeterministic_output"],
+    run: srandmember,
+    ..Command::BASE
+};
+
+fn srandmember(call: &mut Call<'_>) -> Result<(), Error> {
+    let count = match call.args.len() {
+        2 => None,
+        3 => Some(pick_count(&call.args[2])?),
+        _ => return Err(Error::Syntax),
+    };
+    let (reply, random) = (&mut call.reply, &mut *call.random);
+    let mut random = |n| random.usize(0..n);
+    let set: Option<&Set> = call.keyspace.read_as(call.session.db, &call.args[1])?;
+    match (set, count) {
+        (None, None) => reply.null(),
+        (None, Some(_)) => reply.array(0),
+        (Some(set), None) => match set.pick(random) {
+            Some(member) => reply_text(reply, member),
+            None => reply.null(),
+        },
+        (Some(set), Some(count @ 0..)) => {
+            let count = set.len().min(count as usize);
+            reply.array(count);
+            set.sample(count, random, |member| reply_text(reply, member));
+        }
+        (Some(set), Some(count)) => {
+            let count = count.unsigned_abs() as usize;
+            reply.array(count);
+            let picks = (0..count).filter_map(|_| set.pick(&mut random));
+            picks.for_each(|member| reply_text(reply, member));
+        }
+    }
+    Ok(())
+}
+
+/// How many members to pick. Redis takes any negative count, and dies of a reply that is too large.
+fn pick_count(word: &[u8]) -> Result<i64, Error> {
+    const LEAST: i64 = -(1 << 27);
+    match integer(word)? {
+        i64::MIN => Err(Error::NotBetween(-i64::MAX, i64::MAX)),
+        count if count < LEAST => Err(Error::NotBetween(LEAST, i64::MAX)),
+        count => Ok(count),
+    }
+}

@@ -1,0 +1,191 @@
+//! Few integers in one allocation, in ascending order: the form of small sets of integers.
+//!
+//! ```text
+//! width   1 byte   2, 4 or 8
+//! each    so many bytes, little-endian
+//! ```
+//!
+//! All are as wide as the widest one has ever been. An empty one allocates nothing, and no other
+//! has room to spare.
+
+/// A set of integers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Integers(Box<[u8]>);
+
+/// Where the first integer stands.
+const BEGIN: usize = size_of::<u8>();
+
+impl Integers {
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        match self.width() {
+            0 => 0,
+            width => (self.0.len() - BEGIN) / width,
+        }
+    }
+
+    /// Bytes allocated.
+    pub(super) fn heap_size(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The integer number `index` in ascending order.
+    #[inline]
+    pub(super) fn at(&self, index: usize) -> i64 {
+        let start = self.offset(index);
+        read(&self.0[start..start + self.width()])
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = i64> {
+        self.0.get(BEGIN..).unwrap_or_default().chunks_exact(self.width().max(1)).map(read)
+    }
+
+    #[inline]
+    pub(super) fn contains(&self, number: i64) -> bool {
+        self.search(number).is_ok()
+    }
+
+    /// False if the number is there already.
+    pub(super) fn insert(&mut self, number: i64) -> bool {
+        let Err(index) = self.search(number) else { return false };
+        let width = width_of(number).max(self.width());
+        if width > self.width() {
+            self.widen(width);
+        }
+        let start = self.offset(index);
+        let mut bytes = Vec::from(std::mem::take(&mut self.0));
+        let end = bytes.len();
+        bytes.reserve_exact(width);
+        bytes.resize(end + width, 0);
+        bytes.copy_within(start..end, start + width);
+        bytes[start..start + width].copy_from_slice(&number.to_le_bytes()[..width]);
+        self.0 = bytes.into_boxed_slice();
+        true
+    }
+
+    /// False if the number is not there.
+    pub(super) fn remove(&mut self, number: i64) -> bool {
+        let found = self.search(number);
+        if let Ok(index) = found {
+            self.remove_at(index);
+        }
+        found.is_ok()
+    }
+
+    /// Removes the integer number `index`.
+    pub(super) fn remove_at(&mut self, index: usize) {
+        if self.len() == 1 {
+            *self = Self::default();
+            return;
+        }
+        let start = self.offset(index);
+        let mut bytes = Vec::from(std::mem::take(&mut self.0));
+        bytes.drain(start..start + usize::from(bytes[0]));
+        self.0 = bytes.into_boxed_slice();
+    }
+
+    /// Where a number stands, or would stand.
+    #[inline]
+    fn search(&self, number: i64) -> Result<usize, usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.at(middle) {
+                found if found < number => low = middle + 1,
+                found if found > number => high = middle,
+                _ => return Ok(middle),
+            }
+        }
+        Err(low)
+    }
+
+    /// Writes all of them anew with more bytes each.
+    fn widen(&mut self, width: usize) {
+        let mut bytes = Vec::with_capacity(BEGIN + self.len() * width);
+        bytes.push(width as u8);
+        self.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()[..width]));
+        self.0 = bytes.into_boxed_slice();
+    }
+
+    /// 0 if there are none.
+    #[inline]
+    fn width(&self) -> usize {
+        self.0.first().map_or(0, |width| usize::from(*width))
+    }
+
+    #[inline]
+    fn offset(&self, index: usize) -> usize {
+        BEGIN + index * self.width()
+    }
+}
+
+fn width_of(number: i64) -> usize {
+    if i16::try_from(number).is_ok() {
+        2
+    } else if i32::try_from(number).is_ok() {
+        4
+    } else {
+        8
+    }
+}
+
+#[inline]
+fn read(bytes: &[u8]) -> i64 {
+    match *bytes {
+        [a, b] => i16::from_le_bytes([a, b]).into(),
+        [a, b, c, d] => i32::from_le_bytes([a, b, c, d]).into(),
+        [a, b, c, d, e, f, g, h] => i64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        _ => 0, // no such width
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn integers_take_no_more_bytes_than_the_widest_needs() {
+        let mut integers = Integers::default();
+        for (number, bytes) in [
+            (0, 1 + 2),
+            (32_767, 1 + 2 * 2),
+            (32_768, 1 + 3 * 4),
+            (-32_769, 1 + 4 * 4),
+            (i64::from(i32::MIN), 1 + 5 * 4),
+            (i64::from(i32::MIN) - 1, 1 + 6 * 8),
+        ] {
+            assert!(integers.insert(number));
+            assert_eq!(integers.heap_size(), bytes, "{number}");
+        }
+        let all: Vec<i64> = integers.iter().collect();
+        for number in all {
+            assert!(integers.remove(number));
+        }
+        assert_eq!((integers.len(), integers.heap_size()), (0, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn it_behaves_as_a_sorted_set(
+            steps in prop::collection::vec((any::<i64>(), 0u32..64, any::<bool>()), 0..300)
+        ) {
+            let (mut integers, mut model) = (Integers::default(), BTreeSet::new());
+            for (number, shift, add) in steps {
+                let number = number >> shift;
+                if add {
+                    prop_assert_eq!(integers.insert(number), model.insert(number));
+                } else {
+                    prop_assert_eq!(integers.remove(number), model.remove(&number));
+                }
+                prop_assert_eq!(integers.contains(number), add);
+                prop_assert_eq!(integers.len(), model.len());
+            }
+            prop_assert!(integers.iter().eq(model.iter().copied()));
+            prop_assert!((0..model.len()).map(|index| integers.at(index)).eq(model));
+        }
+    }
+}
