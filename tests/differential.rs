@@ -9,7 +9,7 @@ mod common;
 #[path = "differential/mod.rs"]
 mod random;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use common::{Backend, Client, Server, Start, client::encode, program, reply};
@@ -147,6 +147,14 @@ impl Run {
                     self.pipeline(line, std::mem::take(&mut pipeline));
                     self.soon(line, &step.words);
                 }
+                Compare::Picks => {
+                    self.pipeline(line, std::mem::take(&mut pipeline));
+                    self.picks(line, &step.words);
+                }
+                Compare::Encoding => {
+                    self.pipeline(line, std::mem::take(&mut pipeline));
+                    self.encoding(line, &step.words);
+                }
                 _ => pipeline.push(step),
             }
         }
@@ -201,6 +209,75 @@ impl Run {
         }
     }
 
+    /// A command that picks members of a set. Redis picks from a copy, and gives up what torc has
+    /// removed.
+    fn picks(&mut self, line: usize, words: &Words) {
+        const COPY: &[u8] = b"a copy";
+        self.remember(line, words);
+        let Line { redis, torc } = &mut self.lines[line];
+        let mut ask = |words: &[&[u8]]| {
+            redis.send(encode(words));
+            redis.read_reply()
+        };
+        let (name, key) = (&words[0][..], &words[1][..]);
+        ask(&[b"COPY", key, COPY]);
+        let on_copy: Vec<&[u8]> =
+            [name, COPY].into_iter().chain(words[2..].iter().map(|word| &word[..])).collect();
+        let expected = ask(&on_copy);
+        ask(&[b"DEL", COPY]);
+        torc.send(encode(words));
+        let reply = torc.read_reply();
+        let picked: Vec<&[u8]> = match reply::elements(&reply) {
+            Some(elements) => elements.into_iter().filter_map(reply::text).collect(),
+            None => reply::text(&reply).into_iter().filter(|_| reply[0] == b'$').collect(),
+        };
+        if picked.is_empty() || expected[0] != reply[0] {
+            if expected != reply {
+                self.fail(&expected, &reply);
+            }
+            return;
+        }
+        let is_aggregate = expected[0] != b'$';
+        let header = |reply: &[u8]| reply.split(|byte| *byte == b'\r').next().map(<[u8]>::to_vec);
+        let as_many = !is_aggregate || header(&expected) == header(&reply);
+        let may_repeat = words.get(2).is_some_and(|count| count.starts_with(b"-"));
+        let different = picked.iter().collect::<HashSet<_>>().len();
+        let removes = name.eq_ignore_ascii_case(b"SPOP");
+        let known = if removes {
+            let request: Vec<&[u8]> = [b"SREM", key].into_iter().chain(picked.clone()).collect();
+            reply::integer(&ask(&request)) == Some(picked.len() as i64)
+        } else {
+            let request: Vec<&[u8]> =
+                [b"SMISMEMBER", key].into_iter().chain(picked.clone()).collect();
+            reply::elements(&ask(&request))
+                .is_some_and(|all| all.iter().all(|one| *one == b":1\r\n"))
+        };
+        if !as_many || !known || (!may_repeat && different < picked.len()) {
+            self.fail(&expected, &reply);
+        }
+    }
+
+    fn encoding(&mut self, line: usize, words: &Words) {
+        self.remember(line, words);
+        let Line { redis, torc } = &mut self.lines[line];
+        redis.send(encode(words));
+        torc.send(encode(words));
+        let (expected, reply) = (redis.read_reply(), torc.read_reply());
+        if expected == reply {
+            return;
+        }
+        redis.send(encode(&[b"TYPE", &words[2][..]]));
+        let unpacked = match &*redis.read_reply() {
+            b"+set\r\n" => &b"hashtable"[..],
+            b"+list\r\n" => b"quicklist",
+            _ => b"",
+        };
+        let pair = (reply::text(&expected), reply::text(&reply));
+        if pair != (Some(unpacked), Some(b"listpack")) {
+            self.fail(&expected, &reply);
+        }
+    }
+
     /// Iterates to the end on both servers: the cursors differ, the keys do not.
     fn scan(&mut self, line: usize, words: &Words) {
         self.remember(line, words);
@@ -245,6 +322,7 @@ fn scan(client: &mut Client, words: &Words) -> Vec<Vec<u8>> {
             keys.dedup(); // a key may come twice while the table grows
             return keys;
         }
-        words[1] = cursor.to_vec();
+        let place = if words[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 };
+        words[place] = cursor.to_vec();
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 
 use torc::memory::{self, Counted};
-use torc::store::{ChunkSize, Collection, End, Hash, Limits, List};
+use torc::store::{ChunkSize, Collection, End, Hash, Limits, List, SortedSet};
 
 #[global_allocator]
 static ALLOCATOR: Counted<std::alloc::System> = Counted(std::alloc::System);
@@ -24,6 +24,18 @@ fn what_is_told_is_what_was_allocated() {
                 }
             }
             hash
+        });
+        assert_told(len, || {
+            let mut set = SortedSet::default();
+            let score = |i: usize| (i * 7919 % 1000) as f64 / 8.0;
+            for i in 0..len {
+                set.update(format!("member{i}").as_bytes(), LIMITS, |_| Some(score(i)));
+                set.update(format!("member{}", i / 2).as_bytes(), LIMITS, |_| Some(score(i)));
+                if i % 3 == 1 {
+                    set.remove(format!("member{}", i / 3).as_bytes());
+                }
+            }
+            set
         });
     }
     lists_tell_theirs();

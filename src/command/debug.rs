@@ -125,6 +125,7 @@ fn address(value: Value<'_>) -> *const u8 {
         Value::Hash(hash) => std::ptr::from_ref(hash).cast(),
         Value::List(list) => std::ptr::from_ref(list).cast(),
         Value::Set(set) => std::ptr::from_ref(set).cast(),
+        Value::SortedSet(set) => std::ptr::from_ref(set).cast(),
     }
 }
 

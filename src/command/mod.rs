@@ -33,6 +33,7 @@ pub mod rename;
 pub mod scan;
 pub mod server;
 pub mod set;
+pub mod sorted_set;
 pub mod string;
 mod syntax;
 pub mod table;
@@ -157,6 +158,7 @@ pub enum Group {
     List,
     Hash,
     Set,
+    SortedSet,
     Bitmap,
     HyperLogLog,
     Generic,
@@ -171,6 +173,7 @@ impl Group {
             Self::List => "list",
             Self::Hash => "hash",
             Self::Set => "set",
+            Self::SortedSet => "sorted-set",
             Self::Bitmap => "bitmap",
             Self::HyperLogLog => "hyperloglog",
             Self::Generic => "generic",
@@ -186,6 +189,7 @@ impl Group {
             Self::List => Some("list"),
             Self::Hash => Some("hash"),
             Self::Set => Some("set"),
+            Self::SortedSet => Some("sortedset"),
             Self::Bitmap => Some("bitmap"),
             Self::HyperLogLog => Some("hyperloglog"),
             Self::Generic => Some("keyspace"),

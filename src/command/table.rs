@@ -11,6 +11,7 @@ const GROUPS: &[&[&Command]] = &[
     super::list::COMMANDS,
     super::hash::COMMANDS,
     super::set::COMMANDS,
+    super::sorted_set::COMMANDS,
     super::bitmap::COMMANDS,
     super::hyperloglog::COMMANDS,
     super::generic::COMMANDS,

@@ -304,6 +304,32 @@ pub static DIRECTIVES: &[Directive] = &[
         }),
     },
     Directive {
+        name: "zset-max-listpack-entries",
+        alias: Some("zset-max-ziplist-entries"),
+        group: KEYS,
+        value_name: "number",
+        default: "128",
+        help: "Members up to which a sorted set is kept in one piece of memory",
+        get: |values| values.zset_max_listpack_entries.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.zset_max_listpack_entries.set(integer(text, 0..=i64::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "zset-max-listpack-value",
+        alias: Some("zset-max-ziplist-value"),
+        group: KEYS,
+        value_name: "bytes",
+        default: "64",
+        help: "Longest member of a sorted set that is kept in one piece of memory",
+        get: |values| values.zset_max_listpack_value.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.zset_max_listpack_value.set(memory(text, 0..=i64::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
         name: "hz",
         alias: None,
         group: KEYS,

@@ -247,6 +247,8 @@ mod tests {
             ("set-max-intset-entries", "9"),
             ("set-max-listpack-entries", "10"),
             ("set-max-listpack-value", "11"),
+            ("zset-max-listpack-entries", "9"),
+            ("zset-max-listpack-value", "10"),
             ("hz", "100"),
             ("proto-max-bulk-len", "2097152"),
             ("hll-sparse-max-bytes", "1000"),

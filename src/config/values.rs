@@ -42,6 +42,10 @@ pub struct Values {
     pub set_max_listpack_entries: Number,
     /// Bytes of a member of a packed set, at most.
     pub set_max_listpack_value: Number,
+    /// Members of a packed sorted set, at most.
+    pub zset_max_listpack_entries: Number,
+    /// Bytes of a member of a packed sorted set, at most.
+    pub zset_max_listpack_value: Number,
     /// Cycles of active expiry a second, 1 to 500.
     pub hz: Number,
     /// Bytes of the longest argument.

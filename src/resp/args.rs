@@ -45,6 +45,13 @@ impl<'a> Args<'a> {
         Self { bytes: self.bytes, spans: self.spans.get(first..).unwrap_or_default() }
     }
 
+    /// The first `count` arguments, and the others; None if there are fewer.
+    pub fn split(self, count: usize) -> Option<(Self, Self)> {
+        let (first, rest) = self.spans.split_at_checked(count)?;
+        let part = |spans| Self { bytes: self.bytes, spans };
+        Some((part(first), part(rest)))
+    }
+
     #[inline]
     pub fn iter(
         self,
@@ -130,6 +137,9 @@ mod tests {
         let args = owned.as_args();
         assert_eq!((&args[0], args.get(1), args.get(2)), (&b"GET"[..], Some(&b"key"[..]), None));
         assert!(args.rest(1).iter().eq([b"key"]));
+        let (first, rest) = args.split(1).expect("there are two");
+        assert!(first.iter().eq([b"GET"]) && rest.iter().eq([b"key"]));
+        assert!(args.split(3).is_none());
         assert!(args.rest(2).is_empty() && args.rest(7).is_empty());
     }
 }

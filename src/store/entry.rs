@@ -18,7 +18,7 @@ use std::ptr::NonNull;
 
 use bytes::Bytes;
 
-use super::collection::{AnyCollection, Hash, List, SIZE, Set};
+use super::collection::{AnyCollection, Hash, List, SIZE, Set, SortedSet};
 use super::prefetch::prefetch;
 use super::value::{New, SHARED_FROM, Text, Value};
 
@@ -52,6 +52,7 @@ const KIND_SHARED: u8 = 3;
 const KIND_HASH: u8 = 4;
 const KIND_LIST: u8 = 5;
 const KIND_SET: u8 = 6;
+const KIND_SORTED_SET: u8 = 7;
 const HAS_EXPIRY: u8 = 0b1000_0000;
 const HAS_LONG_KEY: u8 = 0b0100_0000;
 
@@ -76,6 +77,10 @@ impl InEntry for List {
 
 impl InEntry for Set {
     const KIND: u8 = KIND_SET;
+}
+
+impl InEntry for SortedSet {
+    const KIND: u8 = KIND_SORTED_SET;
 }
 
 /// Where the parts of an entry stand, in bytes from its beginning.
@@ -118,6 +123,7 @@ impl Entry {
             New::Collection(AnyCollection::Hash(_)) => (KIND_HASH, &b""[..]),
             New::Collection(AnyCollection::List(_)) => (KIND_LIST, &b""[..]),
             New::Collection(AnyCollection::Set(_)) => (KIND_SET, &b""[..]),
+            New::Collection(AnyCollection::SortedSet(_)) => (KIND_SORTED_SET, &b""[..]),
         };
         // The header could not hold the length, and parts would be looked for beyond the entry.
         assert!(text.len() < SHARED_FROM, "longer texts are shared");
@@ -156,6 +162,9 @@ impl Entry {
                 New::Collection(AnyCollection::Set(set)) => {
                     base.add(plan.word).cast::<Set>().write(set);
                 }
+                New::Collection(AnyCollection::SortedSet(set)) => {
+                    base.add(plan.word).cast::<SortedSet>().write(set);
+                }
                 New::Text(_) | New::Raw(_) => {}
             }
             base.add(plan.key).copy_from_nonoverlapping(key.as_ptr(), key.len());
@@ -190,6 +199,7 @@ impl Entry {
                 KIND_HASH => Value::Hash(&*self.at(plan.word).cast::<Hash>()),
                 KIND_LIST => Value::List(&*self.at(plan.word).cast::<List>()),
                 KIND_SET => Value::Set(&*self.at(plan.word).cast::<Set>()),
+                KIND_SORTED_SET => Value::SortedSet(&*self.at(plan.word).cast::<SortedSet>()),
                 kind => {
                     let text = self.at(plan.key + key_len);
                     let text = std::slice::from_raw_parts(text, header.text_len as usize);
@@ -354,6 +364,9 @@ impl Entry {
             KIND_HASH => self.collection_mut().map(std::mem::take).map(AnyCollection::Hash),
             KIND_LIST => self.collection_mut().map(std::mem::take).map(AnyCollection::List),
             KIND_SET => self.collection_mut().map(std::mem::take).map(AnyCollection::Set),
+            KIND_SORTED_SET => {
+                self.collection_mut().map(std::mem::take).map(AnyCollection::SortedSet)
+            }
             _ => None,
         }
     }
@@ -411,6 +424,7 @@ impl Drop for Entry {
                 KIND_HASH => self.at_mut(plan.word).cast::<Hash>().drop_in_place(),
                 KIND_LIST => self.at_mut(plan.word).cast::<List>().drop_in_place(),
                 KIND_SET => self.at_mut(plan.word).cast::<Set>().drop_in_place(),
+                KIND_SORTED_SET => self.at_mut(plan.word).cast::<SortedSet>().drop_in_place(),
                 _ => {}
             }
             dealloc(self.0.as_ptr().cast(), plan.layout());

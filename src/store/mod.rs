@@ -19,7 +19,8 @@ mod value;
 mod waiting;
 
 pub use collection::{
-    AnyCollection, ChunkSize, Collection, End, Hash, Limits, List, Set, SetLimits, WrongType,
+    AnyCollection, Bounds, ChunkSize, Collection, End, Hash, Limits, List, Set, SetLimits,
+    SortedSet, Update, WrongType,
 };
 pub use keyspace::{Ahead, Keyspace, Memory, Peek, Tally};
 pub use scan::Cursor;

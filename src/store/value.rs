@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::collection::{AnyCollection, Collection, Hash, List, Set};
+use super::collection::{AnyCollection, Collection, Hash, List, Set, SortedSet};
 use super::entry::Entry;
 use crate::number::parse_i64;
 
@@ -19,6 +19,7 @@ pub enum Value<'a> {
     Hash(&'a Hash),
     List(&'a List),
     Set(&'a Set),
+    SortedSet(&'a SortedSet),
 }
 
 impl Value<'_> {
@@ -29,6 +30,7 @@ impl Value<'_> {
             Self::Hash(_) => "hash",
             Self::List(_) => "list",
             Self::Set(_) => "set",
+            Self::SortedSet(_) => "zset",
         }
     }
 
@@ -41,6 +43,7 @@ impl Value<'_> {
             Self::Hash(hash) => hash.encoding(),
             Self::List(list) => list.encoding(),
             Self::Set(set) => set.encoding(),
+            Self::SortedSet(set) => set.encoding(),
         }
     }
 
@@ -52,6 +55,7 @@ impl Value<'_> {
             Self::Hash(hash) => hash.heap_size(),
             Self::List(list) => list.heap_size(),
             Self::Set(set) => set.heap_size(),
+            Self::SortedSet(set) => set.heap_size(),
         }
     }
 }
@@ -170,6 +174,7 @@ impl<'a> From<Value<'a>> for New<'a> {
             Value::Hash(hash) => Self::Collection(hash.clone().into_any()),
             Value::List(list) => Self::Collection(list.clone().into_any()),
             Value::Set(set) => Self::Collection(set.clone().into_any()),
+            Value::SortedSet(set) => Self::Collection(set.clone().into_any()),
         }
     }
 }

@@ -104,7 +104,7 @@ fn scan(random: &mut Random) -> Step {
         step = step.word("COUNT").word(random.one_of(&["1", "3", "10", "1000", "0", "x"]));
     }
     if random.chance(20) {
-        step = step.word("TYPE").word(random.one_of(&["string", "STRING", "list", "nothing"]));
+        step = step.word("TYPE").word(random.one_of(&["string", "STRING", "set", "nothing"]));
     }
     step
 }

@@ -76,6 +76,43 @@ fn a_moved_element_serves_who_waits_for_its_new_place() {
 }
 
 #[test]
+fn sorted_sets_are_waited_for_as_lists_are() {
+    for server in each() {
+        let mut other = server.connect();
+        let mut list = blocked(&server, 0, "BLPOP z 0");
+        let mut min = blocked(&server, 1, "BZPOPMIN y z 0");
+        let mut max = server.connect();
+        max.call("HELLO 3");
+        max.ask("BZPOPMAX z 0");
+        await_blocked(&mut other, 3);
+        let mut many = blocked(&server, 3, "BZMPOP 0 2 y z MIN COUNT 2");
+        other.talk(&[
+            ("ZADD z 1 a 2.5 b 3 c 4 d 5 e", ":5\r\n"),
+            ("ZRANGE z 0 -1", "*1\r\n$1\r\nd\r\n"),
+            ("DEL z", ":1\r\n"),
+            ("RPUSH z x", ":1\r\n"),
+        ]);
+        min.expect("*3\r\n$1\r\nz\r\n$1\r\na\r\n$1\r\n1\r\n");
+        max.expect("*3\r\n$1\r\nz\r\n$1\r\ne\r\n,5\r\n");
+        many.expect(
+            "*2\r\n$1\r\nz\r\n*2\r\n*2\r\n$1\r\nb\r\n$3\r\n2.5\r\n*2\r\n$1\r\nc\r\n$1\r\n3\r\n",
+        );
+        list.expect("*2\r\n$1\r\nz\r\n$1\r\nx\r\n");
+    }
+}
+
+#[test]
+fn several_elements_go_to_one_client_that_asks_for_them() {
+    for server in each() {
+        let mut first = blocked(&server, 0, "BLMPOP 0 2 k l RIGHT COUNT 2");
+        let mut second = blocked(&server, 1, "BLMPOP 0 1 l LEFT COUNT 9");
+        server.connect().talk(&[("RPUSH l 1 2 3 4", ":4\r\n"), ("EXISTS l", ":0\r\n")]);
+        first.expect("*2\r\n$1\r\nl\r\n*2\r\n$1\r\n4\r\n$1\r\n3\r\n");
+        second.expect("*2\r\n$1\r\nl\r\n*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+    }
+}
+
+#[test]
 fn a_wait_has_an_end() {
     for server in each() {
         for (line, version, null) in [
@@ -83,6 +120,9 @@ fn a_wait_has_an_end() {
             ("BLMOVE k l LEFT LEFT 0.1", 2, "*-1\r\n"),
             ("BRPOPLPUSH k l 0.1", 3, "_\r\n"),
             ("BRPOP k l 0.1", 3, "_\r\n"),
+            ("BLMPOP 0.1 2 k l LEFT", 2, "*-1\r\n"),
+            ("BZPOPMIN k l 0.1", 2, "*-1\r\n"),
+            ("BZMPOP 0.1 2 k l MAX", 3, "_\r\n"),
         ] {
             let mut client = server.connect();
             client.call(&format!("HELLO {version}"));

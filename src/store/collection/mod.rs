@@ -13,13 +13,18 @@ mod integers;
 mod list;
 mod members;
 mod packed;
+mod ranking;
+mod sequence;
 mod set;
+mod slab;
+mod sorted_set;
 mod table;
 
 pub use chunk::{ChunkSize, End};
 pub use hash::Hash;
 pub use list::List;
 pub use set::{Set, SetLimits};
+pub use sorted_set::{Bounds, SortedSet, Update};
 
 use super::entry::InEntry;
 use super::value::Value;
@@ -55,6 +60,7 @@ pub enum AnyCollection {
     Hash(Hash),
     List(List),
     Set(Set),
+    SortedSet(SortedSet),
 }
 
 /// How large a collection may become before its packed form is given up.
