@@ -74,16 +74,20 @@ pub(super) static BLMOVE: Command = Command {
         TIMEOUT,
     ],
     waiting: waiting(|call, _| {
-        let (from, to) = (end(&call.args[3])?, end(&call.args[4])?);
+        let (from, to) = ends(call)?;
         transfer(call, from, to)
     }),
     run: |call| {
-        (end(&call.args[3])?, end(&call.args[4])?);
+        ends(call)?; // bad words are refused before a client waits
         let timeout = Timeout::parse(&call.args[5])?;
         serve_or_wait(call, 1..2, timeout)
     },
     ..MOVE
 };
+
+fn ends(call: &Call<'_>) -> Result<(End, End), Error> {
+    Ok((end(&call.args[3])?, end(&call.args[4])?))
+}
 
 pub(super) static BRPOPLPUSH: Command = Command {
     name: "brpoplpush",
