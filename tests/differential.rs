@@ -13,7 +13,7 @@ use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use common::{Backend, Client, Server, Start, client::encode, program, reply};
-use random::{Compare, Random, Step, Words, shown};
+use random::{Compare, GROWN, Random, Step, Words, shown};
 
 /// Seeds of a run that names none.
 const SEEDS: [u64; 3] = [1, 2, 3];
@@ -71,6 +71,9 @@ fn commands_are_described_alike() {
                 [&mut redis, &mut torc].map(|client| ask(client, format!("COMMAND INFO {name}")));
             if ["*1\r\n$-1\r\n", "*1\r\n_\r\n"].contains(&&*infos[0]) {
                 continue; // a newer command
+            }
+            if GROWN.iter().any(|grown| grown.eq_ignore_ascii_case(name)) {
+                continue;
             }
             assert_eq!(infos[1], infos[0], "{name}");
             let docs = [&mut redis, &mut torc].map(|client| {

@@ -7,6 +7,7 @@ mod scan;
 
 use combine::{SDIFF, SDIFFSTORE, SINTER, SINTERCARD, SINTERSTORE, SUNION, SUNIONSTORE};
 use member::{SADD, SCARD, SISMEMBER, SMEMBERS, SMISMEMBER, SMOVE, SREM};
+pub(super) use random::pick_count;
 use random::{SPOP, SRANDMEMBER};
 use scan::SSCAN;
 

@@ -117,7 +117,7 @@ fn srandmember(call: &mut Call<'_>) -> Result<(), Error> {
 }
 
 /// How many members to pick. Redis takes any negative count, and dies of a reply that is too large.
-fn pick_count(word: &[u8]) -> Result<i64, Error> {
+pub(in crate::command) fn pick_count(word: &[u8]) -> Result<i64, Error> {
     const LEAST: i64 = -(1 << 27);
     match integer(word)? {
         i64::MIN => Err(Error::NotBetween(-i64::MAX, i64::MAX)),

@@ -3,14 +3,18 @@
 mod add;
 mod blocking;
 mod bounds;
+mod combine;
 mod pop;
+mod random;
 mod range;
 mod read;
 mod remove;
 
 use add::{ZADD, ZINCRBY};
 use blocking::{BZMPOP, BZPOPMAX, BZPOPMIN};
+use combine::{ZDIFF, ZDIFFSTORE, ZINTER, ZINTERCARD, ZINTERSTORE, ZUNION, ZUNIONSTORE};
 use pop::{ZMPOP, ZPOPMAX, ZPOPMIN};
+use random::{ZRANDMEMBER, ZSCAN};
 use range::{ZRANGE, ZRANGEBYLEX, ZRANGEBYSCORE, ZRANGESTORE};
 use range::{ZREVRANGE, ZREVRANGEBYLEX, ZREVRANGEBYSCORE};
 use read::{ZCARD, ZCOUNT, ZLEXCOUNT, ZMSCORE, ZRANK, ZREVRANK, ZSCORE};
@@ -29,12 +33,18 @@ pub(super) const COMMANDS: &[&Command] = &[
     &ZADD,
     &ZCARD,
     &ZCOUNT,
+    &ZDIFF,
+    &ZDIFFSTORE,
     &ZINCRBY,
+    &ZINTER,
+    &ZINTERCARD,
+    &ZINTERSTORE,
     &ZLEXCOUNT,
     &ZMPOP,
     &ZMSCORE,
     &ZPOPMAX,
     &ZPOPMIN,
+    &ZRANDMEMBER,
     &ZRANGE,
     &ZRANGEBYLEX,
     &ZRANGEBYSCORE,
@@ -48,7 +58,10 @@ pub(super) const COMMANDS: &[&Command] = &[
     &ZREVRANGEBYLEX,
     &ZREVRANGEBYSCORE,
     &ZREVRANK,
+    &ZSCAN,
     &ZSCORE,
+    &ZUNION,
+    &ZUNIONSTORE,
 ];
 
 const READ: Flags = Flags::READONLY;

