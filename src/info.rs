@@ -13,7 +13,7 @@ use crate::clock::Now;
 use crate::instance::{Instance, REDIS_VERSION, ReactorLink};
 use crate::memory;
 use crate::stats::{CallStats, Counter, Flow, ReactorStats};
-use crate::store::Keyspace;
+use crate::store::{self, Keyspace};
 
 /// This server's own version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -145,10 +145,12 @@ fn memory(text: &mut Text, source: &Source<'_>) {
     text.field("used_memory_peak_perc", format_args!("{:.2}%", 100.0 * ratio(used, peak)));
     text.field("used_memory_startup", source.instance.memory_at_start);
     text.bytes("total_system_memory", total_system_memory());
-    text.bytes("maxmemory", 0);
-    text.field("maxmemory_policy", "noeviction");
+    let config = &source.instance.config;
+    text.bytes("maxmemory", config.maxmemory.get() as usize);
+    text.field("maxmemory_policy", config.maxmemory_policy.name());
     text.field("mem_fragmentation_ratio", format_args!("{:.2}", ratio(resident, used)));
     text.field("mem_fragmentation_bytes", resident as i64 - used as i64);
+    text.field("mem_not_counted_for_evict", store::unfreed());
     text.field("mem_allocator", "mimalloc");
 }
 
@@ -191,7 +193,7 @@ fn stats(text: &mut Text, source: &Source<'_>) {
     text.field("instantaneous_output_kbps", kilobytes(rates.bytes_out));
     text.field("rejected_connections", sum(|reactor| &reactor.stats.refused));
     text.field("expired_keys", sum(|reactor| &reactor.commands.expired));
-    text.field("evicted_keys", 0);
+    text.field("evicted_keys", sum(|reactor| &reactor.commands.evicted));
     text.field("evicted_clients", 0);
     text.field("keyspace_hits", sum(|reactor| &reactor.commands.hits));
     text.field("keyspace_misses", sum(|reactor| &reactor.commands.misses));

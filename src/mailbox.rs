@@ -83,6 +83,11 @@ impl<T> Mailbox<T> {
         message
     }
 
+    /// Wakes the owner without a message: something has changed that it should look at.
+    pub fn ring(&self) {
+        self.doorbell.ring();
+    }
+
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len.load(Ordering::Relaxed) == 0

@@ -214,6 +214,7 @@ pub struct CommandStats {
     pub hits: Counter,
     pub misses: Counter,
     pub expired: Counter,
+    pub evicted: Counter,
     /// Changes of keys.
     pub changes: Counter,
     /// Error replies.
@@ -254,6 +255,7 @@ impl CommandStats {
             hits: Counter::default(),
             misses: Counter::default(),
             expired: Counter::default(),
+            evicted: Counter::default(),
             changes: Counter::default(),
             errors: Counter::default(),
             by_code: Mutex::default(),
@@ -283,7 +285,8 @@ impl CommandStats {
             call.rejected.reset();
             call.failed.reset();
         }
-        for counter in [&self.processed, &self.hits, &self.misses, &self.expired, &self.errors] {
+        let keys = [&self.hits, &self.misses, &self.expired, &self.evicted];
+        for counter in keys.into_iter().chain([&self.processed, &self.errors]) {
             counter.reset();
         }
         self.by_code.lock().clear();

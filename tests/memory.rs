@@ -14,7 +14,7 @@ const MIB: usize = 1 << 20;
 const NOISE: usize = 64 << 10;
 
 #[test]
-fn used_follows_allocations_of_all_threads() {
+fn used_follows_all_threads_and_the_balance_its_own() {
     let before = memory::used();
     let grown = |expected: usize| {
         let grown = memory::used().saturating_sub(before);
@@ -31,5 +31,12 @@ fn used_follows_allocations_of_all_threads() {
     grown(12 * MIB);
     drop(mine);
     grown(0);
+    // The balance is this thread's own: what others do is not in it.
+    let balance = memory::balance();
+    let block = black_box(vec![0u8; MIB]);
+    thread::spawn(|| drop(black_box(vec![1u8; 2 * MIB]))).join().unwrap();
+    let grown = memory::balance() - balance;
+    assert!(grown.unsigned_abs().abs_diff(MIB) < NOISE, "{grown}");
+    drop(block);
     assert!(memory::peak() >= before + 14 * MIB - NOISE);
 }

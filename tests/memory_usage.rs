@@ -4,12 +4,15 @@
 use std::fmt::Debug;
 
 use torc::memory::{self, Counted};
-use torc::store::{ChunkSize, Collection, End, Hash, Limits, List, SortedSet};
+use torc::store::{
+    ChunkSize, Collection, End, Hash, Limits, List, Set, SetLimits, SortedSet, Text,
+};
 
 #[global_allocator]
 static ALLOCATOR: Counted<std::alloc::System> = Counted(std::alloc::System);
 
 const LIMITS: Limits = Limits { entries: 128, value: 64 };
+const SET_LIMITS: SetLimits = SetLimits { integers: 512, packed: LIMITS };
 
 #[test]
 fn what_is_told_is_what_was_allocated() {
@@ -37,6 +40,20 @@ fn what_is_told_is_what_was_allocated() {
             }
             set
         });
+        for kind in ["", "x"] {
+            assert_told((len, kind), || {
+                let mut set = Set::default();
+                for i in 0..len {
+                    let member = format!("{kind}{}", i * i);
+                    set.add(Text::new(member.as_bytes()), SET_LIMITS);
+                    if i % 3 == 1 {
+                        let member = format!("{kind}{}", i / 3);
+                        set.remove(Text::new(member.as_bytes()));
+                    }
+                }
+                set
+            });
+        }
     }
     lists_tell_theirs();
 }

@@ -93,7 +93,7 @@ fn argument(reply: &mut Reply<'_>, argument: &Argument) {
     ];
     let flags = flags.iter().filter(|(_, set)| *set).map(|(name, _)| *name);
     let (key_spec, parts) = match argument.kind {
-        Kind::Key(index) => (Some(index), None),
+        Kind::Key(index) | Kind::KeyPattern(index) => (Some(index), None),
         Kind::OneOf(parts) | Kind::Block(parts) => (None, Some(parts)),
         _ => (None, None),
     };
@@ -143,7 +143,7 @@ impl Kind {
             Self::String => "string",
             Self::Integer => "integer",
             Self::Double => "double",
-            Self::Pattern => "pattern",
+            Self::Pattern | Self::KeyPattern(_) => "pattern",
             Self::UnixTime => "unix-time",
             Self::PureToken => "pure-token",
             Self::OneOf(_) => "oneof",

@@ -275,6 +275,8 @@ pub(super) fn categories(command: &'static Command) -> impl Iterator<Item = &'st
     };
     // A container by itself does nothing with keys or connections.
     let of_group = command.group.category().filter(|_| command.subcommands.is_empty());
+    // SORT names the types that it is for.
+    let of_group = of_group.filter(|_| !command.categories.contains(&"set"));
     CATEGORIES.iter().copied().filter(move |category| {
         implied(category) || of_group == Some(category) || command.categories.contains(category)
     })

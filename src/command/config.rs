@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::help::help;
+use super::maxmemory;
 use super::{Argument, Call, Command, Error, Flags, Group};
 use crate::config::{Config, Directive};
 use crate::glob;
@@ -93,6 +94,9 @@ fn set(call: &mut Call<'_>) -> Result<(), Error> {
     let config = &call.instance.config;
     config.set_many(pairs).map_err(|refusal| Error::text(refusal.message()))?;
     call.instance.connections.set_limit(config.maxclients.get() as usize);
+    call.keyspace.set_lfu(maxmemory::lfu(config)); // for what follows in this batch
+    // Reactors that sleep may have to wake earlier now, or have work to do.
+    call.instance.reactors.iter().for_each(|reactor| reactor.mailbox.ring());
     call.reply.ok();
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::keys::keys;
+use super::maxmemory::{self, Outcome, Room};
 use super::table::{Entry, TABLE, Table};
 use super::{Call, Command, Error, Flags};
 use crate::clock::Now;
@@ -24,12 +25,39 @@ pub struct Worker {
     /// Which of the instance's reactors this is.
     pub index: usize,
     pub(super) table: &'static Table,
+    room: Room,
     pub(super) random: fastrand::Rng,
 }
 
 impl Worker {
     pub fn new(keyspace: Keyspace, instance: Arc<Instance>, index: usize) -> Self {
-        Self { keyspace, instance, index, table: &TABLE, random: fastrand::Rng::new() }
+        let (room, random) = (Room::default(), fastrand::Rng::new());
+        Self { keyspace, instance, index, table: &TABLE, room, random }
+    }
+
+    /// A batch of requests begins.
+    #[inline]
+    pub fn begin(&mut self, now: Now) {
+        self.keyspace.set_lfu(maxmemory::lfu(&self.instance.config));
+        self.keyspace.set_now(now);
+    }
+
+    /// Gives up some keys if more memory is in use than is allowed. True if there is more to do.
+    pub fn keep_room(&mut self, now: Now) -> bool {
+        if !self.room.may_be_short(&self.instance.config) {
+            return false;
+        }
+        self.begin(now);
+        self.keyspace.enter();
+        let outcome = self.make_room(None);
+        self.keyspace.leave();
+        outcome == Outcome::Working
+    }
+
+    #[inline]
+    fn make_room(&mut self, args: Option<Args<'_>>) -> Outcome {
+        let instance = &*self.instance;
+        self.room.make(&mut self.keyspace, &instance.config, instance.reactors.len(), args)
     }
 
     /// Runs one request, which has at least one word, and writes its reply.
@@ -84,7 +112,7 @@ impl Worker {
 
     /// Finds the command, or says why the request is refused.
     #[inline]
-    fn resolve(&self, session: &Session, args: Args<'_>) -> Result<Entry, Error> {
+    fn resolve(&mut self, session: &Session, args: Args<'_>) -> Result<Entry, Error> {
         let Some(found) = self.table.find(&args[0]) else {
             return Err(Error::unknown_command(args));
         };
@@ -101,6 +129,10 @@ impl Worker {
             && !self.instance.config.requirepass.get().is_empty()
         {
             Error::NotAuthenticated
+        } else if entry.command.flags.has(Flags::DENYOOM)
+            && self.make_room(Some(args)) == Outcome::OutOfMemory
+        {
+            Error::OutOfMemory
         } else {
             return Ok(entry);
         };

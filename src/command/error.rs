@@ -52,6 +52,7 @@ pub enum Error {
     /// A source and a destination that are one and the same.
     SameObject,
     NotAuthenticated,
+    OutOfMemory,
     WrongPassword,
     /// AUTH with a password where none is configured.
     NoPasswordSet,
@@ -157,6 +158,7 @@ impl fmt::Display for Error {
             Self::DatabaseOutOfRange => "ERR DB index is out of range",
             Self::SameObject => "ERR source and destination objects are the same",
             Self::NotAuthenticated => "NOAUTH Authentication required.",
+            Self::OutOfMemory => "OOM command not allowed when used memory > 'maxmemory'.",
             Self::WrongPassword => "WRONGPASS invalid username-password pair or user is disabled.",
             Self::NoPasswordSet => {
                 "ERR AUTH <password> called without any password configured for the default \

@@ -118,7 +118,7 @@ impl Harness {
 
     /// A batch of one request.
     fn dispatch(&mut self, args: &OwnedArgs, output: &mut Output) {
-        self.worker.keyspace.set_now(self.now);
+        self.worker.begin(self.now);
         self.worker.keyspace.enter();
         self.worker.dispatch(&mut self.session, args.as_args(), output, self.now);
         self.worker.keyspace.leave();

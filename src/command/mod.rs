@@ -26,6 +26,7 @@ pub mod hyperloglog;
 pub mod keys;
 pub mod list;
 pub mod lolwut;
+mod maxmemory;
 pub mod memory;
 pub mod object;
 pub mod options;
@@ -33,6 +34,7 @@ pub mod rename;
 pub mod scan;
 pub mod server;
 pub mod set;
+pub mod sort;
 pub mod sorted_set;
 pub mod string;
 mod syntax;
@@ -223,6 +225,8 @@ pub enum Kind {
     Integer,
     Double,
     Pattern,
+    /// A pattern of keys, with the index of the key specification that speaks of them.
+    KeyPattern(usize),
     UnixTime,
     /// Nothing but its token.
     PureToken,
@@ -287,6 +291,12 @@ impl Argument {
 
     pub const fn multiple(mut self) -> Self {
         self.multiple = true;
+        self
+    }
+
+    /// As `multiple`, with the token again for each.
+    pub const fn multiple_with_token(mut self) -> Self {
+        (self.multiple, self.multiple_token) = (true, true);
         self
     }
 }

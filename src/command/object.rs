@@ -54,14 +54,19 @@ pub static FREQ: Command = Command {
 };
 
 fn freq(call: &mut Call<'_>) -> Result<(), Error> {
-    if inspect(call).is_none() {
-        call.reply.null();
-        return Ok(());
+    let is_lfu = call.instance.config.maxmemory_policy.get().is_lfu();
+    match inspect(call).map(|key| key.frequency()) {
+        None => call.reply.null(),
+        Some(frequency) if is_lfu => call.reply.integer(frequency.into()),
+        Some(_) => {
+            return Err(Error::text(
+                "An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
+                 that when switching between policies at runtime LRU and LFU data will take some \
+                 time to adjust.",
+            ));
+        }
     }
-    Err(Error::text(
-        "An LFU maxmemory policy is not selected, access frequency not tracked. Please note that \
-         when switching between policies at runtime LRU and LFU data will take some time to adjust.",
-    ))
+    Ok(())
 }
 
 pub static HELP: Command = Command {
@@ -83,9 +88,17 @@ pub static IDLETIME: Command = Command {
 };
 
 fn idletime(call: &mut Call<'_>) -> Result<(), Error> {
+    let is_lfu = call.instance.config.maxmemory_policy.get().is_lfu();
     match inspect(call).map(|key| key.idle_s()) {
-        Some(seconds) => call.reply.integer(seconds.into()),
         None => call.reply.null(),
+        Some(seconds) if !is_lfu => call.reply.integer(seconds.into()),
+        Some(_) => {
+            return Err(Error::text(
+                "An LFU maxmemory policy is selected, idle time not tracked. Please note that when \
+                 switching between policies at runtime LRU and LFU data will take some time to \
+                 adjust.",
+            ));
+        }
     }
     Ok(())
 }

@@ -84,7 +84,7 @@ pub static SCAN: Command = Command {
 
 fn scan(call: &mut Call<'_>) -> Result<(), Error> {
     let start = cursor(&call.args[1])?;
-    let options = ScanOptions::parse(call.args.rest(2))?;
+    let options = ScanOptions::parse(call.args.rest(2), &["TYPE"])?;
     let mut found = Found::new(call);
     let next = call.keyspace.scan(call.session.db, Cursor(start), options.count, |key, value| {
         if options.wants(key) && options.wants_type(value.type_name()) {
@@ -111,7 +111,7 @@ pub(super) fn cursor(word: &[u8]) -> Result<u64, Error> {
     Ok(if negative { number.wrapping_neg() } else { number })
 }
 
-/// MATCH, COUNT and TYPE.
+/// MATCH and COUNT, and what only some commands have: TYPE.
 pub(super) struct ScanOptions<'a> {
     pattern: Option<&'a [u8]>,
     /// About how much to look at in one call; at least 1.
@@ -122,25 +122,19 @@ pub(super) struct ScanOptions<'a> {
 impl<'a> ScanOptions<'a> {
     const COUNT: usize = 10;
 
-    /// The options for the elements of a collection, which have no TYPE.
-    pub(super) fn of_elements(options: Args<'a>) -> Result<Self, Error> {
-        match options.iter().step_by(2).any(|option| is(option, "TYPE")) {
-            true => Err(Error::Syntax),
-            false => Self::parse(options),
-        }
-    }
-
-    fn parse(options: Args<'a>) -> Result<Self, Error> {
+    /// Beside MATCH and COUNT, the command has the options `more`.
+    pub(super) fn parse(options: Args<'a>, more: &[&str]) -> Result<Self, Error> {
         let mut parsed = Self { pattern: None, count: Self::COUNT, kind: None };
         let mut words = options.iter();
         while let Some(option) = words.next() {
+            let has = |name: &str| more.contains(&name) && is(option, name);
             let value = words.next().ok_or(Error::Syntax)?;
             if is(option, "COUNT") {
                 let count = usize::try_from(integer(value)?).ok();
                 parsed.count = count.filter(|count| *count > 0).ok_or(Error::Syntax)?;
             } else if is(option, "MATCH") {
                 parsed.pattern = Some(value).filter(|pattern| *pattern != b"*");
-            } else if is(option, "TYPE") {
+            } else if has("TYPE") {
                 parsed.kind = Some(value);
             } else {
                 return Err(Error::Syntax);

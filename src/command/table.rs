@@ -18,6 +18,7 @@ const GROUPS: &[&[&Command]] = &[
     super::expire::COMMANDS,
     super::rename::COMMANDS,
     super::scan::COMMANDS,
+    super::sort::COMMANDS,
     super::object::COMMANDS,
     super::database::COMMANDS,
     super::memory::COMMANDS,

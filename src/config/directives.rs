@@ -105,11 +105,14 @@ pub static DIRECTIVES: &[Directive] = &[
         name: "timeout",
         alias: None,
         group: NETWORK,
-        value_name: "0",
+        value_name: "seconds",
         default: "0",
-        help: "Seconds of silence after which a client is closed: only 0, never",
-        get: |_| "0".to_owned(),
-        set: Set::Live(|_, text| only("0", text)),
+        help: "Silence after which a client is closed; 0 is never",
+        get: |values| values.timeout.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.timeout.set(integer(text, 0..=i32::MAX as u64)?);
+            Ok(())
+        }),
     },
     Directive {
         name: "maxclients",
@@ -197,21 +200,66 @@ pub static DIRECTIVES: &[Directive] = &[
         name: "maxmemory",
         alias: None,
         group: KEYS,
-        value_name: "0",
+        value_name: "bytes",
         default: "0",
-        help: "Bytes of memory for keys: only 0, no limit",
-        get: |_| "0".to_owned(),
-        set: Set::Live(|_, text| only("0", text)),
+        help: "Bytes in use from which on keys are given up or writes refused; 0 is no limit",
+        get: |values| values.maxmemory.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.maxmemory.set(memory(text, 0..=u64::MAX)?);
+            Ok(())
+        }),
     },
     Directive {
         name: "maxmemory-policy",
         alias: None,
         group: KEYS,
-        value_name: "noeviction",
+        value_name: "policy",
         default: "noeviction",
-        help: "Which keys to give up for new ones: only 'noeviction', none",
-        get: |_| "noeviction".to_owned(),
-        set: Set::Live(|_, text| only("noeviction", text)),
+        help: "Keys to give up: noeviction, allkeys- or volatile- with lru, lfu, random, or volatile-ttl",
+        get: |values| values.maxmemory_policy.name().to_owned(),
+        set: Set::Live(|values, text| {
+            values.maxmemory_policy.set(choice(text)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "maxmemory-samples",
+        alias: None,
+        group: KEYS,
+        value_name: "number",
+        default: "5",
+        help: "Keys that are looked at for each that is given up",
+        get: |values| values.maxmemory_samples.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.maxmemory_samples.set(integer(text, 1..=i32::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "lfu-log-factor",
+        alias: None,
+        group: KEYS,
+        value_name: "number",
+        default: "10",
+        help: "How many uses of a key it takes to count one up on the logarithmic scale of LFU",
+        get: |values| values.lfu_log_factor.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.lfu_log_factor.set(integer(text, 0..=i32::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "lfu-decay-time",
+        alias: None,
+        group: KEYS,
+        value_name: "minutes",
+        default: "1",
+        help: "Minutes without use after which LFU counts a key one down; 0 is never",
+        get: |values| values.lfu_decay_time.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.lfu_decay_time.set(integer(text, 0..=i32::MAX as u64)?);
+            Ok(())
+        }),
     },
     Directive {
         name: "hash-max-listpack-entries",
@@ -245,8 +293,7 @@ pub static DIRECTIVES: &[Directive] = &[
         group: KEYS,
         value_name: "size",
         default: "-2",
-        help: "Elements up to which a list is kept in one piece of memory, larger ones in several; \
-               -1 to -5 stand for 4, 8, 16, 32, 64 KiB",
+        help: "Elements of a list that stand in one piece of memory; -1 to -5: 4, 8, 16, 32 or 64 KiB",
         get: |values| (values.list_max_listpack_size.get() as i64).to_string(),
         set: Set::Live(|values, text| {
             let size = signed(text, i32::MIN.into()..=i32::MAX.into())?;

@@ -15,9 +15,9 @@ use parking_lot::Mutex;
 
 pub use directive::Directive;
 pub use directives::DIRECTIVES;
-pub use live::{Live, Number};
+pub use live::{Chosen, Live, Number};
 pub use parse::ValueError;
-pub use values::{Admission, BackendChoice, BindAddress, LogLevel, Mode, Values};
+pub use values::{Admission, BackendChoice, BindAddress, EvictionPolicy, LogLevel, Mode, Values};
 
 use directive::Set;
 
@@ -231,15 +231,18 @@ mod tests {
             ("unixsocketperm", "770"),
             ("tcp-backlog", "128"),
             ("tcp-keepalive", "60"),
-            ("timeout", "0"),
+            ("timeout", "600"),
             ("maxclients", "77"),
             ("mode", "echo"),
             ("backend", "epoll"),
             ("threads", "3"),
             ("busy-poll", "50"),
             ("databases", "4"),
-            ("maxmemory", "0"),
-            ("maxmemory-policy", "noeviction"),
+            ("maxmemory", "104857600"),
+            ("maxmemory-policy", "volatile-ttl"),
+            ("maxmemory-samples", "6"),
+            ("lfu-log-factor", "11"),
+            ("lfu-decay-time", "2"),
             ("hash-max-listpack-entries", "7"),
             ("hash-max-listpack-value", "8"),
             ("list-max-listpack-size", "-5"),
@@ -329,6 +332,19 @@ mod tests {
             ("DATABASES", "4", "can't set immutable config"),
             ("maxclients", "0", "argument must be between 1 and 4294967295 inclusive"),
             ("maxclients", "10k", "argument couldn't be parsed into an integer"),
+            ("maxmemory", "50%", "argument must be a memory value"),
+            ("maxmemory", "-1", "argument must be a memory value"),
+            (
+                "maxmemory-policy",
+                "lru",
+                "argument(s) must be one of the following: volatile-lru, volatile-lfu, \
+                 volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, \
+                 noeviction",
+            ),
+            ("maxmemory-samples", "0", "argument must be between 1 and 2147483647 inclusive"),
+            ("lfu-log-factor", "-1", "argument must be between 0 and 2147483647 inclusive"),
+            ("lfu-decay-time", "2147483648", "argument must be between 0 and 2147483647 inclusive"),
+            ("timeout", "-1", "argument must be between 0 and 2147483647 inclusive"),
             ("save", "x", "Invalid save parameters"),
             ("appendonly", "maybe", "argument must be 'yes' or 'no'"),
             ("proto-max-bulk-len", "1mbb", "argument must be a memory value"),

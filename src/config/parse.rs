@@ -29,7 +29,7 @@ pub enum ValueError {
         text: String,
     },
     NotSavePoints,
-    /// What the directive chooses between does not exist yet.
+    /// Nothing else is true of this server.
     Only {
         value: &'static str,
     },
@@ -62,7 +62,7 @@ impl fmt::Display for ValueError {
             }
             Self::NotAddress { text } => write!(f, "'{text}' is no IP address or host name"),
             Self::NotSavePoints => f.write_str("Invalid save parameters"),
-            Self::Only { value } => write!(f, "it can only be '{value}' yet"),
+            Self::Only { value } => write!(f, "it can only be '{value}'"),
             Self::NothingOnDisk { only } => {
                 write!(f, "nothing is kept on disk: it can only be '{only}'")
             }
@@ -153,7 +153,7 @@ pub(super) fn yes_or_no(text: &str) -> Result<bool, ValueError> {
     }
 }
 
-/// The one value that a directive can have until there is more of it.
+/// The one value that a directive may have.
 pub(super) fn only(value: &'static str, text: &str) -> Result<(), ValueError> {
     if text == value { Ok(()) } else { Err(ValueError::Only { value }) }
 }

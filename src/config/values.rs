@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::live::{Live, Number};
+use super::live::{Chosen, Live, Number};
 use super::parse::Choice;
 
 /// The value of each directive that has one. Blank by itself; [`Config`](super::Config) fills in
@@ -21,6 +21,8 @@ pub struct Values {
     pub tcp_backlog: u32,
     /// Seconds of silence after which the kernel probes a peer; 0 never probes.
     pub tcp_keepalive: Number,
+    /// Seconds of silence after which a client is closed; 0: never. The reactors hold it too.
+    pub timeout: Arc<Number>,
     pub maxclients: Number,
     pub mode: Mode,
     pub backend: BackendChoice,
@@ -30,6 +32,14 @@ pub struct Values {
     /// hold it too.
     pub busy_poll: Arc<Number>,
     pub databases: usize,
+    /// Bytes that may be in use before keys are given up for new ones; 0: any number.
+    pub maxmemory: Number,
+    pub maxmemory_policy: Chosen<EvictionPolicy>,
+    /// Keys that are looked at for each that is given up.
+    pub maxmemory_samples: Number,
+    pub lfu_log_factor: Number,
+    /// Minutes.
+    pub lfu_decay_time: Number,
     /// Fields of a packed hash, at most.
     pub hash_max_listpack_entries: Number,
     /// Bytes of a field or value of a packed hash, at most.
@@ -93,6 +103,39 @@ pub enum BackendChoice {
 impl Choice for BackendChoice {
     const NAMES: &'static [(&'static str, Self)] =
         &[("auto", Self::Auto), ("io_uring", Self::IoUring), ("epoll", Self::Epoll)];
+}
+
+/// Which keys are given up when memory is short: any, or only volatile ones, which expire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EvictionPolicy {
+    VolatileLru,
+    VolatileLfu,
+    VolatileRandom,
+    VolatileTtl,
+    AllkeysLru,
+    AllkeysLfu,
+    AllkeysRandom,
+    Noeviction,
+}
+
+impl EvictionPolicy {
+    /// True if uses of keys are counted.
+    pub fn is_lfu(self) -> bool {
+        matches!(self, Self::VolatileLfu | Self::AllkeysLfu)
+    }
+}
+
+impl Choice for EvictionPolicy {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("volatile-lru", Self::VolatileLru),
+        ("volatile-lfu", Self::VolatileLfu),
+        ("volatile-random", Self::VolatileRandom),
+        ("volatile-ttl", Self::VolatileTtl),
+        ("allkeys-lru", Self::AllkeysLru),
+        ("allkeys-lfu", Self::AllkeysLfu),
+        ("allkeys-random", Self::AllkeysRandom),
+        ("noeviction", Self::Noeviction),
+    ];
 }
 
 /// Who may use a command that is not for everyone.

@@ -68,6 +68,17 @@ pub fn parse_bound(text: &[u8]) -> Option<f64> {
     }
 }
 
+/// A weight that SORT sorts by: as [`parse_bound`], but numbers that are out of range are refused.
+pub fn parse_weight(text: &[u8]) -> Option<f64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let start = text.iter().position(|byte| !matches!(byte, b' ' | b'\t'..=b'\r'));
+    match start {
+        // C's library takes what has lost digits by its smallness for out of range as well.
+        Some(start) => parse_f64(&text[start..]).filter(|weight| !weight.is_subnormal()),
+        None => text.is_empty().then_some(0.0),
+    }
+}
+
 /// The number that `text` is from end to end; infinity or zero if it is out of range; never NaN.
 fn strtod(text: &[u8]) -> Option<f64> {
     if let Some((negative, digits)) = split_hex(text) {

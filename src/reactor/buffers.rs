@@ -1,5 +1,7 @@
 //! Memory that connections hold only while they need it: unparsed bytes, and spare output buffers.
 
+use bytes::{Bytes, BytesMut};
+
 use crate::output::Output;
 
 /// Bytes that were received and not yet consumed: the beginning of a request, mostly.
@@ -22,8 +24,25 @@ impl Tail {
         &self.bytes[self.start..]
     }
 
+    /// The bytes with the memory they lie in; see [`Tail::of_rest`].
+    pub(super) fn into_shared(self) -> Bytes {
+        Bytes::from(self.bytes).slice(self.start..)
+    }
+
+    /// The tail that is left of `bytes` when so many at the front have been consumed. They stay where
+    /// they are unless somebody else has kept a part of them.
+    pub(super) fn of_rest(bytes: Bytes, consumed: usize) -> Self {
+        let rest = bytes.slice(consumed.min(bytes.len())..);
+        drop(bytes);
+        if rest.is_empty() {
+            Self::default()
+        } else {
+            Self { bytes: BytesMut::from(rest).into(), start: 0 }
+        }
+    }
+
     /// Adds bytes at the end. `missing` bytes are said to follow, these included; since that may be
-    /// a lie, no more than twice what has arrived is ever reserved.
+    /// a lie, no more than four times what has arrived is ever reserved.
     pub(super) fn append(&mut self, bytes: &[u8], missing: usize) {
         if bytes.is_empty() {
             return;
@@ -36,7 +55,7 @@ impl Tail {
         let arrived = self.bytes.len() + bytes.len();
         let room = self.bytes.capacity() - self.bytes.len();
         if room < bytes.len() && missing > bytes.len() {
-            let more = missing.min(bytes.len() + arrived);
+            let more = missing.min(bytes.len() + 3 * arrived);
             self.bytes.reserve_exact(more.max(bytes.len()));
         }
         self.bytes.extend_from_slice(bytes);
@@ -104,13 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn a_lying_header_reserves_no_more_than_twice_what_came() {
+    fn a_lying_header_reserves_no_more_than_four_times_what_came() {
         let mut tail = Tail::default();
         let mut arrived = 0;
         for _ in 0..1000 {
             tail.append(&[0; 100], usize::MAX);
             arrived += 100;
-            assert!(tail.bytes.capacity() <= 2 * arrived, "after {arrived} bytes");
+            assert!(tail.bytes.capacity() <= 4 * arrived, "after {arrived} bytes");
         }
     }
 
@@ -133,6 +152,21 @@ mod tests {
             tail.consume(all - 1);
         }
         assert!(tail.bytes.capacity() < 1024, "{}", tail.bytes.capacity());
+    }
+
+    #[test]
+    fn a_shared_tail_goes_on_where_it_lies_unless_a_part_was_kept() {
+        let mut tail = Tail::default();
+        tail.append(b"one two three", 0);
+        tail.consume(4);
+        let place = tail.bytes().as_ptr();
+        let shared = tail.into_shared();
+        assert_eq!((&shared[..], shared.as_ptr()), (&b"two three"[..], place));
+        let kept = shared.slice(..3);
+        let mut tail = Tail::of_rest(shared, 4);
+        tail.append(b"!", 0);
+        assert_eq!((&kept[..], tail.bytes()), (&b"two"[..], &b"three!"[..]));
+        assert!(Tail::of_rest(tail.into_shared(), 6).is_empty());
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! One connection: what it has received and not yet executed, what it has answered and not yet
 //! sent, and how far its end has come.
 
+use std::time::{Duration, Instant};
+
 use crate::clock::Now;
 use crate::output::Output;
 use crate::reactor::backend::{RecvEnd, Sending};
 use crate::reactor::buffers::{Outputs, Tail};
 use crate::service::{Next, Served, Service};
+
+/// A tail of so many bytes is lent to the service with its memory: it may hold a large value.
+const SHARED_FROM: usize = 16 * 1024;
 
 /// How much a connection may take; see [`Options`](super::Options).
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +73,8 @@ pub(super) struct Connection<Session> {
     pub(super) listed: bool,
     /// Stands on the reactor's list of connections that this tick has touched.
     pub(super) touched: bool,
+    /// When something came or went last.
+    pub(super) active: Instant,
     tail: Tail,
     /// Bytes that the service waits for before it can do anything.
     missing: usize,
@@ -79,7 +86,7 @@ pub(super) struct Connection<Session> {
 }
 
 impl<Session> Connection<Session> {
-    pub(super) fn new(session: Session) -> Self {
+    pub(super) fn new(session: Session, now: Instant) -> Self {
         Self {
             session,
             phase: Phase::Open,
@@ -92,6 +99,7 @@ impl<Session> Connection<Session> {
             blocked: false,
             listed: false,
             touched: false,
+            active: now,
             tail: Tail::default(),
             missing: 0,
             output: Output::new(),
@@ -105,11 +113,14 @@ impl<Session> Connection<Session> {
     where
         S: Service<Session = Session>,
     {
+        self.active = turn.now.steady;
         if self.phase != Phase::Open {
             return;
         }
         if self.tail.is_empty() && self.may_execute(turn) {
-            let served = self.serve(bytes, service, turn);
+            let served = self.serve(bytes.len(), turn, |session, output, now| {
+                service.serve(session, bytes, output, now)
+            });
             let rest = bytes.get(served.consumed..).unwrap_or_default();
             return self.keep(rest, served.next);
         }
@@ -137,35 +148,51 @@ impl<Session> Connection<Session> {
         if !self.is_runnable() {
             return;
         }
-        let tail = std::mem::take(&mut self.tail);
-        let served = self.serve(tail.bytes(), service, turn);
+        let mut tail = std::mem::take(&mut self.tail);
+        let len = tail.bytes().len();
+        let served;
+        if len < SHARED_FROM {
+            served = self.serve(len, turn, |session, output, now| {
+                service.serve(session, tail.bytes(), output, now)
+            });
+            tail.consume(served.consumed);
+        } else {
+            let bytes = tail.into_shared();
+            served = self.serve(len, turn, |session, output, now| {
+                service.serve_shared(session, &bytes, output, now)
+            });
+            tail = Tail::of_rest(bytes, served.consumed);
+        }
         self.tail = tail;
-        self.tail.consume(served.consumed);
         self.keep(&[], served.next);
     }
 
-    fn serve<S>(&mut self, input: &[u8], service: &mut S, turn: &mut Turn<'_>) -> Served
-    where
-        S: Service<Session = Session>,
-    {
+    /// Has `len` bytes served.
+    fn serve(
+        &mut self,
+        len: usize,
+        turn: &mut Turn<'_>,
+        serve: impl FnOnce(&mut Session, &mut Output, Now) -> Served,
+    ) -> Served {
         self.make_room(turn.outputs);
-        let served = service.serve(&mut self.session, input, &mut self.output, turn.now);
-        debug_assert!(served.consumed <= input.len(), "a service consumes what it was given");
+        let served = serve(&mut self.session, &mut self.output, turn.now);
+        debug_assert!(served.consumed <= len, "a service consumes what it was given");
         let before = if self.executed.0 == turn.tick { self.executed.1 } else { 0 };
         self.executed = (turn.tick, before + served.consumed);
         served
     }
 
     /// Takes in the answer that the connection is blocked by. One that ends meanwhile hears nothing.
-    pub(super) fn answered<S>(&mut self, answer: Output, service: &mut S, outputs: &mut Outputs)
+    pub(super) fn answered<S>(&mut self, answer: Output, service: &mut S, turn: &mut Turn<'_>)
     where
         S: Service<Session = Session>,
     {
         if self.phase != Phase::Open {
             return;
         }
-        self.make_room(outputs);
+        self.make_room(turn.outputs);
         service.answered(&mut self.session, answer, &mut self.output);
+        self.active = turn.now.steady;
         self.blocked = false;
         self.owed = !self.tail.is_empty();
     }
@@ -308,6 +335,12 @@ impl<Session> Connection<Session> {
         !std::mem::replace(&mut self.shut, true)
     }
 
+    /// True when nothing has come or gone for longer than `timeout`. A send may take long and still
+    /// move, so it is not silence, and who is blocked waits for others.
+    pub(super) fn is_silent(&self, now: Instant, timeout: Duration) -> bool {
+        !self.sending && !self.blocked && now.saturating_duration_since(self.active) > timeout
+    }
+
     /// True when nothing is in flight.
     pub(super) fn is_idle(&self) -> bool {
         self.recv == Recv::Idle && !self.sending
@@ -319,7 +352,7 @@ mod tests {
     use super::*;
     use crate::reactor::backend::Errno;
 
-    /// Executes lines: each comes back; `.` yields after its line, `?` blocks, `!` closes.
+    /// Executes lines: each comes back; `.` yields after its line, `!` closes.
     struct Lines {
         calls: usize,
     }
@@ -340,7 +373,6 @@ mod tests {
                 consumed += line.len();
                 match line[0] {
                     b'.' => return Served { consumed, next: Next::Yield },
-                    b'?' => return Served { consumed, next: Next::Block },
                     b'!' => return Served { consumed, next: Next::Close },
                     _ => {}
                 }
@@ -366,7 +398,7 @@ mod tests {
             let limits =
                 Limits { high_water: 100, low_water: 10, hard_limit: 0, bytes_per_tick: 50 };
             Self {
-                connection: Connection::new(()),
+                connection: Connection::new((), Instant::now()),
                 service: Lines { calls: 0 },
                 outputs: Outputs::new(4, 1024),
                 limits,
@@ -391,12 +423,6 @@ mod tests {
             self.turn(|connection, service, turn| {
                 connection.arrived(bytes.as_bytes(), service, turn);
             });
-        }
-
-        fn answer(&mut self, bytes: &str) {
-            let mut answer = Output::new();
-            answer.extend(bytes.as_bytes());
-            self.connection.answered(answer, &mut self.service, &mut self.outputs);
         }
 
         fn run(&mut self) {
@@ -503,33 +529,6 @@ mod tests {
         assert!(bench.connection.is_runnable());
         bench.run();
         assert_eq!(bench.answered(), "more\n");
-    }
-
-    #[test]
-    fn a_blocked_connection_is_read_but_not_executed_before_its_answer() {
-        let mut bench = Bench::new();
-        bench.arrived("?\none\n");
-        bench.arrived("two\n");
-        assert_eq!(bench.answered(), "?\n");
-        assert!(!bench.connection.is_runnable());
-        assert!(bench.connection.wants_bytes(&bench.limits));
-        bench.arrived(&"x".repeat(100));
-        assert!(!bench.connection.wants_bytes(&bench.limits), "there is an end to it");
-        bench.answer("answer\n");
-        assert!(bench.connection.is_runnable());
-        bench.run();
-        assert_eq!(bench.answered(), "?\nanswer\none\ntwo\n");
-    }
-
-    #[test]
-    fn a_blocked_connection_ends_with_its_peer_and_hears_no_late_answer() {
-        let mut bench = Bench::new();
-        bench.arrived("?\none\n");
-        bench.connection.output.clear();
-        bench.connection.recv_ended(RecvEnd::Eof);
-        assert!(bench.connection.is_ending());
-        bench.answer("late\n");
-        assert_eq!(bench.answered(), "");
     }
 
     #[test]

@@ -41,6 +41,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Messages handled in one tick; the rest waits for the next.
 const MESSAGES_PER_TICK: usize = 256;
 
+/// How often silent connections are looked for.
+const SILENCE_CHECK: Duration = Duration::from_secs(1);
+
 /// What can be chosen about a reactor.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -48,6 +51,8 @@ pub struct Options {
     pub index: usize,
     /// Microseconds to look for work without sleeping after the last event. It may change.
     pub busy_poll: Arc<Number>,
+    /// Seconds of silence after which a connection is closed; 0: never. It may change.
+    pub timeout: Arc<Number>,
     /// How much a connection may take.
     pub limits: Limits,
     /// Spare output buffers that are kept,
@@ -63,6 +68,7 @@ impl Default for Options {
         Self {
             index: 0,
             busy_poll: Arc::default(),
+            timeout: Arc::default(),
             limits: Limits {
                 high_water: 1 << 20,
                 low_water: 1 << 18,
@@ -95,6 +101,8 @@ pub struct Reactor<B: Backend, S: Service> {
     active: Instant,
     /// Listeners that rest, and until when.
     pauses: Vec<(usize, Instant)>,
+    /// When silent connections were looked for last.
+    silence_checked: Instant,
     /// The reactor that serves the next connection.
     next_peer: usize,
     /// When a stop gives up on what is unsent. None: no stop was asked for.
@@ -120,6 +128,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             tick: 0,
             active: now.steady,
             pauses: Vec::new(),
+            silence_checked: now.steady,
             next_peer: 0,
             stop_at: None,
         }
@@ -282,7 +291,10 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         if !self.run_list.is_empty() || since_active < busy_poll {
             return Wait::No;
         }
-        let alarms = self.pauses.iter().map(|(_, until)| *until).chain(self.stop_at);
+        let timeout = self.options.timeout.get() > 0 && self.connections.len() > 0;
+        let silence = timeout.then(|| self.silence_checked + SILENCE_CHECK);
+        let pauses = self.pauses.iter().map(|(_, until)| *until);
+        let alarms = pauses.chain(self.stop_at).chain(silence);
         let alarms = alarms.map(|at| at.saturating_duration_since(self.now.steady));
         match alarms.chain(wish).min() {
             None => Wait::Forever,
@@ -313,6 +325,10 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             Some(at) if now >= at => self.end_all(Connection::abandon),
             _ => {}
         }
+        if self.options.timeout.get() > 0 && now - self.silence_checked >= SILENCE_CHECK {
+            self.silence_checked = now;
+            self.close_silent();
+        }
     }
 
     /// No new connections, no new requests; what was answered may still leave.
@@ -327,6 +343,18 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let ids: Vec<_> = self.connections.ids().collect();
         for id in ids {
             self.with(id, end);
+        }
+    }
+
+    /// Closes the connections on which nothing has come or gone for `timeout`.
+    fn close_silent(&mut self) {
+        let (now, timeout) = (self.now.steady, Duration::from_secs(self.options.timeout.get()));
+        let ids: Vec<_> = self.connections.ids().collect();
+        for id in ids {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            if connection.is_silent(now, timeout) {
+                self.with(id, Connection::abandon);
+            }
         }
     }
 
@@ -346,7 +374,13 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     /// Gives a connection the answer that it waits for; its next turn is for what it sent meanwhile.
     fn answered(&mut self, id: ConnId, answer: Output) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        connection.answered(answer, &mut self.service, &mut self.outputs);
+        let mut turn = Turn {
+            now: self.now,
+            tick: self.tick,
+            limits: self.options.limits,
+            outputs: &mut self.outputs,
+        };
+        connection.answered(answer, &mut self.service, &mut turn);
         self.touch(id);
     }
 
@@ -358,6 +392,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             Event::RecvEnded { id, end } => self.recv_ended(id, end),
             Event::Sent { id, output, result } => {
                 let Some(connection) = self.connections.get_mut(id) else { return };
+                connection.active = self.now.steady;
                 connection.sent(output, result.is_ok(), &mut self.outputs);
                 self.touch(id);
             }
@@ -397,7 +432,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             fd: endpoint.fd,
             address: endpoint.address,
         });
-        self.connections.insert(Connection::new(session));
+        self.connections.insert(Connection::new(session, self.now.steady));
         self.links.stats.accepted.add(1);
         self.touch(id);
     }

@@ -2,6 +2,8 @@
 
 use std::ops::Index;
 
+use bytes::Bytes;
+
 /// Where an argument lies in the bytes of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -14,13 +16,31 @@ pub struct Span {
 pub struct Args<'a> {
     bytes: &'a [u8],
     spans: &'a [Span],
+    /// The memory in which the arguments lie, where it may be shared.
+    memory: Option<&'a Bytes>,
 }
 
 impl<'a> Args<'a> {
     /// The spans must lie within `bytes`.
     #[inline]
     pub fn new(bytes: &'a [u8], spans: &'a [Span]) -> Self {
-        Self { bytes, spans }
+        Self { bytes, spans, memory: None }
+    }
+
+    /// Arguments that lie in this memory, if there is one.
+    #[inline]
+    pub fn within(self, memory: Option<&'a Bytes>) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// An argument together with the memory in which it lies, if it makes up the better part of that:
+    /// it is kept without a copy then.
+    #[inline]
+    pub fn share(self, index: usize) -> Option<Bytes> {
+        let (memory, argument) = (self.memory?, self.get(index)?);
+        // An inline command's unquoted arguments lie elsewhere.
+        let lies_within = memory.as_ptr_range().contains(&argument.as_ptr());
+        (lies_within && argument.len() > memory.len() / 2).then(|| memory.slice_ref(argument))
     }
 
     /// The number of arguments, the command's name included.
@@ -42,13 +62,13 @@ impl<'a> Args<'a> {
     /// The arguments from `first` on; none if there are fewer.
     #[inline]
     pub fn rest(self, first: usize) -> Self {
-        Self { bytes: self.bytes, spans: self.spans.get(first..).unwrap_or_default() }
+        Self { spans: self.spans.get(first..).unwrap_or_default(), ..self }
     }
 
     /// The first `count` arguments, and the others; None if there are fewer.
     pub fn split(self, count: usize) -> Option<(Self, Self)> {
         let (first, rest) = self.spans.split_at_checked(count)?;
-        let part = |spans| Self { bytes: self.bytes, spans };
+        let part = |spans| Self { spans, ..self };
         Some((part(first), part(rest)))
     }
 
@@ -129,6 +149,20 @@ mod tests {
         let owned = OwnedArgs::from(args);
         assert!(owned.as_args().iter().eq(expected));
         assert_eq!(owned.heap_size(), 11 + 4 * size_of::<Span>());
+    }
+
+    #[test]
+    fn only_the_better_part_of_some_memory_is_shared() {
+        let memory = Bytes::from_static(b"key large value");
+        let spans = [(0, 3), (4, 15)].map(|(start, end)| Span { start, end });
+        let args = Args::new(&memory, &spans);
+        assert_eq!(args.share(1), None, "nobody said that the memory can be shared");
+        let args = args.within(Some(&memory));
+        assert_eq!((args.share(0), args.share(2)), (None, None));
+        let value = args.share(1).expect("it is the better part");
+        assert_eq!((&value[..], value.as_ptr()), (&b"large value"[..], args[1].as_ptr()));
+        let unquoted = Args::new(b"a large value elsewhere", &spans).within(Some(&memory));
+        assert_eq!(unquoted.share(1), None);
     }
 
     #[test]

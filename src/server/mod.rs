@@ -58,7 +58,11 @@ fn serve<S: Service + Send + 'static>(
     let clients = Arc::new(Clients::new(config.maxclients.get() as usize));
     let crew = Crew::assemble(&config, &listeners, &clients).map_err(StartError::Backend)?;
     config.govern(system);
-    let options = Options { busy_poll: Arc::clone(&config.busy_poll), ..Options::default() };
+    let options = Options {
+        busy_poll: Arc::clone(&config.busy_poll),
+        timeout: Arc::clone(&config.timeout),
+        ..Options::default()
+    };
     let instance = Arc::new(instance(config, &crew, &listeners, clients));
     let signals = watch_signals(Arc::clone(&crew.stop)).map_err(StartError::Signals)?;
     let reactors = crew.size();

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::look_ahead::LookAhead;
 use super::pipeline::{Pipeline, Then};
 use super::{Next, Peer, Served, Service};
@@ -51,12 +53,13 @@ impl Kv {
         Self { worker, pipeline, look_ahead, next_sweep: None, deadlines }
     }
 
-    /// Runs the whole requests at the front of `input`.
+    /// Runs the whole requests at the front of `input`, which lies in `memory` if that is shared.
     #[inline]
     fn requests(
         &mut self,
         session: &mut Session,
         input: &[u8],
+        memory: Option<&Bytes>,
         output: &mut Output,
         now: Now,
     ) -> Served {
@@ -77,7 +80,7 @@ impl Kv {
             }
             self.look_ahead.complete(&mut self.worker.keyspace);
             for index in 0..requests {
-                let args = self.pipeline.args(index, rest);
+                let args = self.pipeline.args(index, rest).within(memory);
                 if !args.is_empty() {
                     self.worker.dispatch(session, args, output, now);
                 }
@@ -118,6 +121,29 @@ impl Kv {
         }
     }
 
+    #[inline]
+    fn serve_input(
+        &mut self,
+        session: &mut Session,
+        input: &[u8],
+        memory: Option<&Bytes>,
+        output: &mut Output,
+        now: Now,
+    ) -> Served {
+        if session.client.is_condemned() {
+            return Served { consumed: input.len(), next: Next::Close };
+        }
+        if let Some(unfinished) = session.unfinished.take() {
+            self.pipeline.restore(*unfinished);
+        }
+        self.worker.begin(now);
+        self.worker.keyspace.set_touch(!session.client.no_touch.load(Ordering::Relaxed));
+        let served = self.requests(session, input, memory, output, now);
+        self.deadlines.extend(deadline(session));
+        self.publish(session, now);
+        served
+    }
+
     /// Publishes what the batch has counted, for INFO and CLIENT LIST on any reactor.
     fn publish(&mut self, session: &Session, now: Now) {
         session.note(now.steady);
@@ -127,12 +153,35 @@ impl Kv {
         link.rates.look_in(instance.uptime_ms(now), || link.flow());
     }
 
+    /// Removes keys whose time is over, `hz` times a second while there are keys that expire.
+    fn sweep(&mut self, now: Now) -> Option<Duration> {
+        if let Some(due) = self.next_sweep.filter(|&due| now.steady < due) {
+            return Some(due - now.steady);
+        }
+        self.next_sweep = None;
+        let Worker { keyspace, instance, .. } = &mut self.worker;
+        let wanted = instance.active_expiry.load(Ordering::Relaxed);
+        if !wanted || (0..keyspace.databases()).all(|db| keyspace.expiring(db) == 0) {
+            return None;
+        }
+        let period = Duration::from_secs(1) / instance.config.hz.get().max(1) as u32;
+        keyspace.set_now(now);
+        keyspace.enter();
+        let begun = Instant::now();
+        keyspace.sweep(|| begun.elapsed() < SWEEP_TIME);
+        keyspace.leave();
+        self.next_sweep = Some(now.steady + period);
+        self.publish_tally();
+        Some(period)
+    }
+
     fn publish_tally(&mut self) {
         let tally = self.worker.keyspace.take_tally();
         let stats = self.worker.stats();
         stats.hits.add(tally.hits);
         stats.misses.add(tally.misses);
         stats.expired.add(tally.expired);
+        stats.evicted.add(tally.evicted);
         stats.changes.add(tally.changes);
     }
 }
@@ -173,18 +222,17 @@ impl Service for Kv {
         output: &mut Output,
         now: Now,
     ) -> Served {
-        if session.client.is_condemned() {
-            return Served { consumed: input.len(), next: Next::Close };
-        }
-        if let Some(unfinished) = session.unfinished.take() {
-            self.pipeline.restore(*unfinished);
-        }
-        self.worker.keyspace.set_now(now);
-        self.worker.keyspace.set_touch(!session.client.no_touch.load(Ordering::Relaxed));
-        let served = self.requests(session, input, output, now);
-        self.deadlines.extend(deadline(session));
-        self.publish(session, now);
-        served
+        self.serve_input(session, input, None, output, now)
+    }
+
+    fn serve_shared(
+        &mut self,
+        session: &mut Session,
+        input: &Bytes,
+        output: &mut Output,
+        now: Now,
+    ) -> Served {
+        self.serve_input(session, input, Some(input), output, now)
     }
 
     #[inline]
@@ -226,8 +274,12 @@ impl Service for Kv {
     }
 
     fn housekeep(&mut self, now: Now) -> Option<Duration> {
-        let wishes = [self.end_waits(now), self.sweep(now)];
-        wishes.into_iter().flatten().min()
+        let wait = self.end_waits(now);
+        if self.worker.keep_room(now) {
+            self.publish_tally();
+            return Some(Duration::ZERO);
+        }
+        [wait, self.sweep(now)].into_iter().flatten().min()
     }
 }
 
@@ -252,28 +304,6 @@ impl Kv {
         if let Some(deadline) = deadline(session) {
             self.deadlines.remove(&deadline);
         }
-    }
-
-    /// Removes keys whose time is over, `hz` times a second while there are keys that expire.
-    fn sweep(&mut self, now: Now) -> Option<Duration> {
-        if let Some(due) = self.next_sweep.filter(|&due| now.steady < due) {
-            return Some(due - now.steady);
-        }
-        self.next_sweep = None;
-        let Worker { keyspace, instance, .. } = &mut self.worker;
-        let wanted = instance.active_expiry.load(Ordering::Relaxed);
-        if !wanted || (0..keyspace.databases()).all(|db| keyspace.expiring(db) == 0) {
-            return None;
-        }
-        let period = Duration::from_secs(1) / instance.config.hz.get().max(1) as u32;
-        keyspace.set_now(now);
-        keyspace.enter();
-        let begun = Instant::now();
-        keyspace.sweep(|| begun.elapsed() < SWEEP_TIME);
-        keyspace.leave();
-        self.next_sweep = Some(now.steady + period);
-        self.publish_tally();
-        Some(period)
     }
 }
 

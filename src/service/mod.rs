@@ -7,6 +7,8 @@ mod pipeline;
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::clock::Now;
 use crate::output::Output;
 
@@ -31,6 +33,18 @@ pub trait Service {
         output: &mut Output,
         now: Now,
     ) -> Served;
+
+    /// As [`Service::serve`], for bytes that arrived in many pieces and so lie in memory of their own:
+    /// a service may keep a part of them without copying it.
+    fn serve_shared(
+        &mut self,
+        session: &mut Self::Session,
+        input: &Bytes,
+        output: &mut Output,
+        now: Now,
+    ) -> Served {
+        self.serve(session, input, output, now)
+    }
 
     /// This input is served later in this tick, together with that of other connections: what it
     /// will need may be fetched into the processor's cache. Nothing else may come of it.

@@ -18,6 +18,7 @@ use std::ptr::NonNull;
 
 use bytes::Bytes;
 
+use super::access::UNUSED;
 use super::collection::{AnyCollection, Hash, List, SIZE, Set, SortedSet};
 use super::prefetch::prefetch;
 use super::value::{New, SHARED_FROM, Text, Value};
@@ -37,7 +38,7 @@ struct Header {
     key_len: u8,
     /// Of inline text; below `SHARED_FROM`.
     text_len: u16,
-    /// Seconds of the access clock, see [`Entry::touch`].
+    /// Written and read by [`super::access`].
     access: u32,
 }
 
@@ -143,7 +144,7 @@ impl Entry {
         // SAFETY: `plan` placed all parts inside the `layout.size()` bytes just allocated, words at
         // multiples of eight; the sources are other memory.
         unsafe {
-            header.write(Header { tag, key_len, text_len: text.len() as u16, access: 0 });
+            header.write(Header { tag, key_len, text_len: text.len() as u16, access: UNUSED });
             if let Some(at) = expiry {
                 base.add(size_of::<Header>()).cast::<u64>().write(at);
             }
@@ -223,16 +224,19 @@ impl Entry {
         Some(unsafe { *self.at(size_of::<Header>()).cast::<u64>() })
     }
 
-    /// Notes the time of the last access, in seconds since the epoch; 32 bits of it are kept.
     #[inline]
-    pub(super) fn touch(&mut self, seconds: u32) {
+    pub(super) fn set_access(&mut self, access: u32) {
         // SAFETY: `&mut self` is the only access to the header.
-        unsafe { self.0.as_mut().access = seconds };
+        unsafe { self.0.as_mut().access = access };
     }
 
     #[inline]
-    pub(super) fn last_access(&self) -> u32 {
+    pub(super) fn access(&self) -> u32 {
         self.header().access
+    }
+
+    pub(super) fn has_collection(&self) -> bool {
+        self.header().tag & KIND >= KIND_HASH
     }
 
     /// Bytes allocated, without what a shared value or a collection holds.
@@ -355,7 +359,9 @@ impl Entry {
     pub(super) fn renamed(mut self, key: &[u8]) -> Self {
         let collection = self.take_collection();
         let value = collection.map_or_else(|| New::from(self.value()), New::Collection);
-        Self::new(key, value, self.expiry())
+        let mut renamed = Self::new(key, value, self.expiry());
+        renamed.set_access(self.access());
+        renamed
     }
 
     /// Moves the collection out; an empty one stays.

@@ -1,9 +1,12 @@
 //! Frees what is large on a thread of its own: a reactor hands it over and goes on at once.
 //!
+//! How many bytes wait for that is known, so that memory which is as good as free counts as free.
+//!
 //! What has more than [`MANY`] parts hands its insides to [`later`] when it is dropped, so it does
 //! not matter who drops it and why: DEL, a new value, expiry or FLUSHALL.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -15,19 +18,50 @@ pub(super) const MANY: usize = 4096;
 
 type Garbage = Box<dyn Send>;
 
-/// Drops `garbage` soon, on another thread.
-pub(super) fn later(garbage: impl Send + 'static) {
+/// Drops `garbage`, which holds about so many bytes, soon and on another thread.
+pub(super) fn later(bytes: usize, garbage: impl Send + 'static) {
     /// None if the system gives no thread.
     static QUEUE: LazyLock<Option<Sender<Garbage>>> = LazyLock::new(start);
+    // What is inside of garbage is dropped with it: that thread need not tell itself.
+    if thread::current().name() == Some(NAME) {
+        return;
+    }
     // Without a thread it is dropped here: slower, not wrong.
     if let Some(queue) = &*QUEUE {
-        let _ = queue.send(Box::new(garbage));
+        // Fields go in order: the bytes are counted off when the garbage is gone.
+        let _ = queue.send(Box::new((garbage, Unfreed::new(bytes))));
     }
 }
 
+/// About how many bytes are in use only because they are not freed yet.
+pub fn unfreed() -> usize {
+    UNFREED.load(Ordering::Relaxed)
+}
+
+static UNFREED: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes that are counted in [`unfreed`] for as long as this lives.
+struct Unfreed(usize);
+
+impl Unfreed {
+    fn new(bytes: usize) -> Self {
+        UNFREED.fetch_add(bytes, Ordering::Relaxed);
+        Self(bytes)
+    }
+}
+
+impl Drop for Unfreed {
+    fn drop(&mut self) {
+        UNFREED.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// Of the thread.
+const NAME: &str = "free";
+
 fn start() -> Option<Sender<Garbage>> {
     let (sender, receiver) = mpsc::channel();
-    thread::Builder::new().name("free".into()).spawn(move || run(&receiver)).ok()?;
+    thread::Builder::new().name(NAME.into()).spawn(move || run(&receiver)).ok()?;
     Some(sender)
 }
 

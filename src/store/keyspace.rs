@@ -6,8 +6,10 @@ use std::sync::atomic::AtomicU64;
 
 use ahash::RandomState;
 
+use super::access::{AccessClock, Lfu};
 use super::collection::{Collection, WrongType};
 use super::entry::Entry;
+use super::eviction::Evictor;
 use super::expiry::Sweep;
 use super::free;
 use super::gate::{Place, SEGMENTS, Side};
@@ -21,7 +23,7 @@ pub struct Keyspace {
     pub(super) side: Side,
     pub(super) hasher: RandomState,
     pub(super) now_ms: u64,
-    now_s: u32,
+    pub(super) clock: AccessClock,
     /// CLIENT NO-TOUCH: reads leave the access times as they are.
     touch: bool,
     tally: Tally,
@@ -30,6 +32,7 @@ pub struct Keyspace {
     pub(super) arrivals: Arc<AtomicU64>,
     /// Keys that have got a value and that somebody waits for, with their databases.
     pub(super) ready: VecDeque<(usize, Box<[u8]>)>,
+    pub(super) evictor: Evictor,
 }
 
 /// What happened since the last [`Keyspace::take_tally`].
@@ -40,6 +43,8 @@ pub struct Tally {
     pub misses: u64,
     /// Keys whose time was over.
     pub expired: u64,
+    /// Keys given up because memory was short.
+    pub evicted: u64,
     /// All changes of keys.
     pub changes: u64,
 }
@@ -55,12 +60,13 @@ impl Keyspace {
             side,
             hasher: hasher.clone(),
             now_ms: 0,
-            now_s: 0,
+            clock: AccessClock::new(),
             touch: true,
             tally: Tally::default(),
             sweep: Sweep::default(),
             arrivals: Arc::clone(&arrivals),
             ready: VecDeque::new(),
+            evictor: Evictor::default(),
         };
         Side::all(databases, reactors).into_iter().map(open).collect()
     }
@@ -69,11 +75,17 @@ impl Keyspace {
     #[inline]
     pub fn set_now(&mut self, now: Now) {
         self.now_ms = now.unix_ms();
-        self.now_s = now.unix_s() as u32;
+        self.clock.set_now(now);
     }
 
     pub fn now_ms(&self) -> u64 {
         self.now_ms
+    }
+
+    /// How uses of keys are counted; None, as at first, keeps the time of the last one instead.
+    #[inline]
+    pub fn set_lfu(&mut self, lfu: Option<Lfu>) {
+        self.clock.set_lfu(lfu);
     }
 
     /// Whether reads count as accesses; they do by default.
@@ -139,7 +151,7 @@ impl Keyspace {
         let (segment, _) = self.side.segment(place);
         let entry = segment.at_mut(position)?;
         if self.touch {
-            entry.touch(self.now_s);
+            self.clock.touch(entry);
         }
         Some(entry.value())
     }
@@ -190,9 +202,8 @@ impl Keyspace {
 
     #[inline]
     fn peek_at(&mut self, place: Place, position: usize) -> Option<Peek<'_>> {
-        let now_s = self.now_s;
         let (segment, _) = self.side.segment(place);
-        Some(Peek { entry: segment.at(position)?, segment, now_s })
+        Some(Peek { entry: segment.at(position)?, segment, clock: &self.clock })
     }
 
     /// Changes a key: the one way to write. `change` sees the key's slot, taken or empty.
@@ -212,7 +223,7 @@ impl Keyspace {
         let outcome = change(&mut slot);
         if let Some(change) = slot.change {
             if let Some(entry) = slot.position.and_then(|position| slot.segment.at_mut(position)) {
-                entry.touch(self.now_s);
+                self.clock.touch(entry);
             }
             let queues = slot.segment.queues.as_ref();
             if change == Change::Set && queues.is_some_and(|queues| queues.has(key)) {
@@ -266,7 +277,8 @@ impl Keyspace {
         let segments = self.side.take_all(db);
         self.tally.changes += removed as u64;
         if in_background && removed > 0 {
-            free::later(segments);
+            let memory = |segment: &Segment| segment.table_memory() + segment.entry_memory();
+            free::later(segments.iter().map(memory).sum(), segments);
         }
         removed
     }
@@ -337,6 +349,7 @@ impl Keyspace {
     pub(super) fn changed(&mut self, change: Change) {
         self.tally.changes += 1;
         self.tally.expired += u64::from(change == Change::Expired);
+        self.tally.evicted += u64::from(change == Change::Evicted);
     }
 }
 
@@ -351,7 +364,7 @@ pub struct Ahead {
 pub struct Peek<'a> {
     entry: &'a Entry,
     segment: &'a Segment,
-    now_s: u32,
+    clock: &'a AccessClock,
 }
 
 impl<'a> Peek<'a> {
@@ -370,9 +383,14 @@ impl<'a> Peek<'a> {
         Owned(Entry::new(self.entry.key(), value, self.entry.expiry()))
     }
 
-    /// Seconds since the last access.
+    /// Seconds since the last access; means nothing while accesses are counted instead.
     pub fn idle_s(&self) -> u32 {
-        self.now_s.saturating_sub(self.entry.last_access())
+        self.clock.idle_s(self.entry.access())
+    }
+
+    /// How often the key is used, on a scale of logarithms; needs [`Keyspace::set_lfu`].
+    pub fn frequency(&self) -> u8 {
+        self.clock.frequency(self.entry.access())
     }
 
     /// Bytes of memory that this key takes: entry, what the value holds, and its share of the table.

@@ -4,9 +4,11 @@
 //! [`Keyspace::write`]; before, [`Keyspace::hold`] or [`Keyspace::exclude`] settles what a request
 //! may touch. The store knows no protocol and no clock: time is told with [`Keyspace::set_now`].
 
+mod access;
 mod buckets;
 mod collection;
 mod entry;
+mod eviction;
 mod expiry;
 mod free;
 mod gate;
@@ -18,10 +20,13 @@ mod slot;
 mod value;
 mod waiting;
 
+pub use access::Lfu;
 pub use collection::{
     AnyCollection, Bounds, ChunkSize, Collection, End, Hash, Limits, List, Set, SetLimits,
     SortedSet, Update, WrongType,
 };
+pub use eviction::{Order, Policy};
+pub use free::unfreed;
 pub use keyspace::{Ahead, Keyspace, Memory, Peek, Tally};
 pub use scan::Cursor;
 pub use slot::{Change, Edit, Expiry, Slot};

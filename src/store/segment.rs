@@ -3,6 +3,7 @@
 use ahash::RandomState;
 use bytes::BytesMut;
 
+use super::access::UNUSED;
 use super::buckets::Buckets;
 use super::entry::Entry;
 use super::value::{New, Value};
@@ -40,6 +41,11 @@ impl Segment {
     #[inline]
     pub(super) fn position(&self, hash: u64, key: &[u8]) -> Option<usize> {
         self.table.find(hash, |entry| entry.key() == key)
+    }
+
+    /// Where a key with this hash stands.
+    pub(super) fn position_of_hash(&self, hasher: &RandomState, hash: u64) -> Option<usize> {
+        self.table.find(hash, |entry| hasher.hash_one(entry.key()) == hash)
     }
 
     /// Starts fetching what tells where a key with this hash stands.
@@ -140,9 +146,13 @@ impl Segment {
     }
 
     /// Puts another entry of the same key in the place of the one at `position`.
-    pub(super) fn exchange(&mut self, position: usize, fresh: Entry) {
+    /// The record of the key's uses stays, unless the new entry brings its own.
+    pub(super) fn exchange(&mut self, position: usize, mut fresh: Entry) {
         self.count_in(&fresh);
         let Some(entry) = self.table.get_mut(position) else { return };
+        if fresh.access() == UNUSED {
+            fresh.set_access(entry.access());
+        }
         let old = std::mem::replace(entry, fresh);
         self.count_out(&old);
     }

@@ -19,6 +19,8 @@ pub enum Change {
     Expiry,
     /// Its time was over.
     Expired,
+    /// It was given up because memory was short.
+    Evicted,
 }
 
 /// What a new value does to the expiry of its key.

@@ -194,3 +194,34 @@ fn key_space() {
         assert!(keys.contains("Biggest string found '\"large\"' has "), "{keys}");
     }
 }
+
+#[test]
+fn keys_used_often() {
+    for server in servers(TOOL) {
+        let mut client = server.connect();
+        client.talk(&[
+            ("CONFIG SET maxmemory-policy allkeys-lfu lfu-log-factor 0", "+OK\r\n"),
+            ("SET cold v", "+OK\r\n"),
+            ("SET hot v", "+OK\r\n"),
+        ]);
+        (0..20).for_each(|_| client.talk(&[("GET hot", "$1\r\nv\r\n")]));
+        let keys = output(&server, &["--hotkeys"]);
+        assert!(keys.contains("Sampled 2 keys in the keyspace!"), "{keys}");
+        assert!(keys.contains("hot key found with counter: 25\tkeyname: \"hot\""), "{keys}");
+        assert!(keys.contains("hot key found with counter: 5\tkeyname: \"cold\""), "{keys}");
+    }
+}
+
+#[test]
+fn a_cache_under_test() {
+    for server in servers(TOOL) {
+        let mut client = server.connect();
+        client.talk(&[("CONFIG SET maxmemory 10mb maxmemory-policy allkeys-lru", "+OK\r\n")]);
+        // It writes lines, but into a pipe only once they fill a block.
+        let mut command = Command::new("stdbuf");
+        let port = server.port().to_string();
+        command.args(["-oL", TOOL, "-p", &port, "--lru-test", "10000000"]);
+        let lines = program::first_lines(&mut command, 2, LIMIT);
+        assert!(lines.iter().all(|line| line.contains("Gets/sec | Hits: ")), "{lines:?}");
+    }
+}

@@ -475,3 +475,28 @@ fn who_leaves_while_it_waits_takes_nothing() {
     assert_eq!(stays.read(), b"*2\r\n$1\r\nk\r\n$1\r\nv\r\n+PONG\r\n");
     simulation.finish();
 }
+
+#[test]
+fn who_waits_and_goes_on_sending_is_read_so_far_and_no_further() {
+    let faults = Faults { buffer_len: 100, ..Faults::NONE };
+    let water = Limits { high_water: 4000, low_water: 2000, ..limits() };
+    let mut simulation = kv_with(faults, water);
+    let [waits, pusher] = connect(&mut simulation);
+    waits.write(b"BLPOP k 0\r\n");
+    waits.write(&b"PING\r\n".repeat(5000));
+    simulation.settle();
+    let received = 30_000 - waits.unreceived();
+    assert!((4000..8000).contains(&received), "{received} bytes wait with it");
+    pusher.write(b"RPUSH k v\r\n");
+    let answer = b"*2\r\n$1\r\nk\r\n$1\r\nv\r\n";
+    let expected = [&answer[..], &b"+PONG\r\n".repeat(5000)].concat();
+    let mut heard = Vec::new();
+    while heard.len() < expected.len() {
+        simulation.settle();
+        let more = waits.read();
+        assert!(!more.is_empty(), "asleep after {} bytes", heard.len());
+        heard.extend(more);
+    }
+    assert_eq!(heard, expected);
+    simulation.finish();
+}

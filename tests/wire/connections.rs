@@ -29,6 +29,23 @@ fn half_closed_with_much_to_answer() {
 }
 
 #[test]
+fn silent_for_longer_than_the_timeout() {
+    let server = with().threads(2).start();
+    let mut silent: Vec<Client> = (0..4).map(|_| server.connect()).collect();
+    for client in &mut silent {
+        client.talk(&[("PING", "+PONG\r\n")]);
+    }
+    let mut other = server.connect();
+    other.talk(&[("CONFIG SET timeout 1", "+OK\r\n")]);
+    silent.iter_mut().for_each(Client::expect_closed);
+    let mut late = server.connect();
+    late.talk(&[
+        ("CONFIG SET timeout 0", "+OK\r\n"),
+        ("CONFIG GET timeout", "*2\r\n$7\r\ntimeout\r\n$1\r\n0\r\n"),
+    ]);
+}
+
+#[test]
 fn half_closed_within_a_request() {
     let (server, mut client) = connected();
     client.send(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nva");

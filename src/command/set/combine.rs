@@ -252,3 +252,138 @@ fn difference<'a>(sets: &[Option<&'a Set>], limits: SetLimits) -> Outcome<'a> {
     }
     Outcome::Set(left)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::command::harness::{Harness, bulks};
+    use crate::resp::Version;
+    use crate::store::Limits;
+
+    fn members(reply: &str) -> BTreeSet<String> {
+        let bulks = bulks(reply);
+        let members: BTreeSet<_> = bulks.iter().cloned().collect();
+        assert_eq!(members.len(), bulks.len(), "{reply}");
+        members
+    }
+
+    proptest! {
+        /// Of sets in all forms, some of them missing, to a model; answered and stored.
+        #[test]
+        fn combinations_are_those_of_a_model(
+            sets in prop::collection::vec(
+                prop_oneof![
+                    prop::collection::btree_set("[0-9]", 0..9),
+                    prop::collection::btree_set("[0-9]|[a-c]", 0..12),
+                    prop::collection::btree_set("[0-9]{1,3}", 0..700),
+                ],
+                1..5,
+            )
+        ) {
+            let [mut harness, _] = Harness::pair();
+            let mut keys = String::new();
+            for (number, set) in sets.iter().enumerate() {
+                keys += &format!(" k{number}");
+                let words: Vec<String> = set.iter().map(|member| format!(" {member}")).collect();
+                if !words.is_empty() {
+                    harness.run(&format!("SADD k{number}{}", words.concat()));
+                }
+            }
+            type Combine = fn(BTreeSet<String>, &BTreeSet<String>) -> BTreeSet<String>;
+            let models: [(&str, Combine); 3] = [
+                ("SINTER", |one, other| &one & other),
+                ("SUNION", |one, other| &one | other),
+                ("SDIFF", |one, other| &one - other),
+            ];
+            for (name, combine) in models {
+                let expected = sets[1..].iter().fold(sets[0].clone(), combine);
+                prop_assert_eq!(&members(&harness.run(&format!("{name}{keys}"))), &expected);
+                let stored = harness.run(&format!("{name}STORE k0{keys}"));
+                prop_assert_eq!(stored, format!(":{}\r\n", expected.len()));
+                prop_assert_eq!(&members(&harness.run("SMEMBERS k0")), &expected);
+                prop_assert_eq!(harness.run("EXISTS k0"), format!(":{}\r\n", u8::from(!expected.is_empty())));
+                // The first set as it was, for the next combination.
+                harness.run("DEL k0");
+                for member in &sets[0] {
+                    harness.run(&format!("SADD k0 {member}"));
+                }
+            }
+            let card = sets[1..].iter().fold(sets[0].clone(), |one, other| &one & other).len();
+            for limit in [0, 1, 3] {
+                let count = harness.run(&format!("SINTERCARD {}{keys} LIMIT {limit}", sets.len()));
+                let expected = if limit == 0 { card } else { card.min(limit) };
+                prop_assert_eq!(count, format!(":{expected}\r\n"));
+            }
+        }
+    }
+
+    #[test]
+    fn both_ways_of_a_difference_are_taken() {
+        let limits = SetLimits { integers: 512, packed: Limits { entries: 128, value: 64 } };
+        let numbers = |range: std::ops::Range<i64>| collected(range.map(Text::Integer), limits);
+        let (large, small, half) = (numbers(0..100), numbers(0..3), numbers(0..50));
+        let difference = |sets: &[&Set]| {
+            let sets: Vec<_> = sets.iter().copied().map(Some).collect();
+            match difference(&sets, limits) {
+                Outcome::Members(members) => (members.len(), "asking"),
+                Outcome::Set(set) => (set.len(), "copying"),
+            }
+        };
+        assert_eq!(difference(&[&large, &half]), (50, "asking"));
+        assert_eq!(difference(&[&large, &small, &small, &small]), (97, "copying"));
+        assert_eq!(difference(&[&half, &large, &large]), (0, "asking"));
+        assert_eq!(difference(&[&large]), (100, "asking"));
+    }
+
+    /// The replies of redis-server 7.0.15.
+    #[test]
+    fn faults_are_those_of_redis() {
+        let wrong = "WRONGTYPE Operation against a key holding the wrong kind of value";
+        let zero = "ERR numkeys should be greater than 0";
+        let mut harness = Harness::new();
+        harness.run("SADD s a b");
+        harness.set("string", "v");
+        for (line, error) in [
+            ("SINTER no string", wrong),
+            ("SUNION string no", wrong),
+            ("SDIFF no string", wrong),
+            ("SINTERSTORE d no string", wrong),
+            ("SINTERCARD 1 string", wrong),
+            ("SINTERCARD 0 s", zero),
+            ("SINTERCARD x s", zero),
+            ("SINTERCARD -1 s", zero),
+            ("SINTERCARD 2 s", "ERR Number of keys can't be greater than number of args"),
+            ("SINTERCARD 1 s t", "ERR syntax error"),
+            ("SINTERCARD 1 s LIMIT", "ERR syntax error"),
+            ("SINTERCARD 1 s LIMIT x", "ERR LIMIT can't be negative"),
+            ("SINTERCARD 1 s LIMIT -1", "ERR LIMIT can't be negative"),
+        ] {
+            assert_eq!(harness.run(line), format!("-{error}\r\n"), "{line}");
+        }
+        assert_eq!(harness.run("SINTERCARD 1 s LIMIT 1 LIMIT 0"), ":2\r\n");
+        assert_eq!(harness.run("SINTERSTORE string no"), ":0\r\n", "any destination is replaced");
+        assert_eq!(harness.run("EXISTS string"), ":0\r\n");
+        harness.speak(Version::V3);
+        assert_eq!(harness.run("SINTER s no"), "~0\r\n");
+        assert_eq!(harness.run("SDIFF no s"), "~0\r\n");
+        harness.run("SREM s b");
+        assert_eq!(harness.run("SUNION s s"), "~1\r\n$1\r\na\r\n");
+    }
+
+    #[test]
+    fn what_is_stored_does_not_expire() {
+        let mut harness = Harness::new();
+        harness.run("SADD s a");
+        harness.run("SADD d b");
+        harness.run("EXPIRE d 10");
+        assert_eq!(harness.run("SUNIONSTORE d d s"), ":2\r\n");
+        assert_eq!(harness.run("TTL d"), ":-1\r\n");
+        harness.run("PEXPIRE s 5");
+        harness.wait_ms(6);
+        assert_eq!(harness.run("SINTERSTORE d d s"), ":0\r\n", "an expired set is empty");
+    }
+}

@@ -184,3 +184,111 @@ fn smove(call: &mut Call<'_>) -> Result<(), Error> {
     call.reply.integer(moved.into());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command::harness::{Harness, bulks};
+    use crate::resp::Version;
+
+    #[test]
+    fn members_come_and_go() {
+        for mut harness in Harness::each_way() {
+            assert_eq!(harness.run("SADD s 1 2 2 007"), ":3\r\n");
+            assert_eq!(harness.run("SADD s 1 x"), ":1\r\n");
+            assert_eq!(harness.run("SCARD s"), ":4\r\n");
+            assert_eq!(harness.run("SISMEMBER s 007"), ":1\r\n");
+            assert_eq!(harness.run("SISMEMBER s 7"), ":0\r\n");
+            let several = "*4\r\n:1\r\n:0\r\n:1\r\n:1\r\n";
+            assert_eq!(harness.run("SMISMEMBER s x y 1 1"), several);
+            assert_eq!(harness.run("SREM s 2 y 2"), ":1\r\n");
+            let mut members = bulks(&harness.run("SMEMBERS s"));
+            members.sort();
+            assert_eq!(members, ["007", "1", "x"]);
+            assert_eq!(harness.run("SREM s 007 1 x"), ":3\r\n");
+            assert_eq!(harness.run("EXISTS s"), ":0\r\n");
+        }
+    }
+
+    #[test]
+    fn a_missing_key_is_an_empty_set() {
+        let mut harness = Harness::new();
+        for (line, resp2, resp3) in [
+            ("SMEMBERS s", "*0\r\n", "~0\r\n"),
+            ("SCARD s", ":0\r\n", ":0\r\n"),
+            ("SISMEMBER s a", ":0\r\n", ":0\r\n"),
+            ("SMISMEMBER s a b", "*2\r\n:0\r\n:0\r\n", "*2\r\n:0\r\n:0\r\n"),
+            ("SREM s a", ":0\r\n", ":0\r\n"),
+        ] {
+            for (version, reply) in [(Version::V2, resp2), (Version::V3, resp3)] {
+                harness.speak(version);
+                assert_eq!(harness.run(line), reply, "{line}");
+            }
+        }
+        harness.run("SADD s 5");
+        assert_eq!(harness.run("SMEMBERS s"), "~1\r\n$1\r\n5\r\n");
+    }
+
+    #[test]
+    fn a_member_moves_if_it_is_there() {
+        let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
+        for mut harness in Harness::each_way() {
+            harness.run("SADD a 1 2");
+            harness.run("SADD b 2");
+            harness.set("string", "v");
+            for (line, reply) in [
+                ("SMOVE a b 3", ":0\r\n"),
+                ("SMOVE a a 1", ":1\r\n"),
+                ("SMOVE a a 3", ":0\r\n"),
+                ("SMOVE a c 1", ":1\r\n"),
+                ("SMOVE a b 2", ":1\r\n"),
+                ("EXISTS a", ":0\r\n"),
+                ("SCARD b", ":1\r\n"),
+                ("SMEMBERS c", "*1\r\n$1\r\n1\r\n"),
+                ("SMOVE a string 1", ":0\r\n"), // without a source, nothing is looked at
+                ("SMOVE c string 7", wrong),
+                ("SMOVE string c 1", wrong),
+            ] {
+                assert_eq!(harness.run(line), reply, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_changes_something_counts_as_a_change() {
+        let mut harness = Harness::new();
+        for (line, changes) in [
+            ("SADD s a b", 1),
+            ("SADD s a", 0),
+            ("SREM s x", 0),
+            ("SMOVE s s a", 0),
+            ("SMOVE s t x", 0),
+            ("SMOVE s t a", 2),
+            ("SREM s b", 1),
+        ] {
+            harness.worker.keyspace.take_tally();
+            harness.run(line);
+            assert_eq!(harness.worker.keyspace.take_tally().changes, changes, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_form_follows_the_directives() {
+        let mut harness = Harness::new();
+        harness.run("CONFIG SET set-max-intset-entries 2 set-max-listpack-entries 3");
+        harness.run("CONFIG SET set-max-listpack-value 5");
+        for (line, encoding) in [
+            ("SADD s 1 2", "intset"),
+            ("SADD s 12345", "hashtable"),
+            ("SADD t 1 12345", "intset"),
+            ("SADD t x", "listpack"),
+            ("SADD t y", "hashtable"),
+            ("SADD u abcdef", "hashtable"),
+        ] {
+            harness.run(line);
+            assert_eq!(harness.encoding(&line[5..6]), encoding, "{line}");
+        }
+        harness.run("SREM u abcdef");
+        harness.run("SADD u 1");
+        assert_eq!(harness.encoding("u"), "intset", "a new set begins small");
+    }
+}

@@ -125,3 +125,95 @@ pub(in crate::command) fn pick_count(word: &[u8]) -> Result<i64, Error> {
         count => Ok(count),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::command::harness::{Harness, bulks};
+    use crate::resp::Version;
+
+    /// Sets of each form: integers, packed, a table.
+    const SIZES: [(usize, &str); 3] = [(100, ""), (100, "x"), (1000, "x")];
+
+    fn fill(harness: &mut Harness, (size, first): (usize, &str)) {
+        harness.run("FLUSHALL");
+        let members: Vec<String> = (0..size).map(|number| format!(" {first}{number}")).collect();
+        harness.run(&format!("SADD s{}", members.concat()));
+    }
+
+    #[test]
+    fn what_is_popped_was_there_and_is_gone() {
+        for mut harness in Harness::each_way() {
+            for form in SIZES {
+                fill(&mut harness, form);
+                let mut popped = BTreeSet::new();
+                for (line, count) in
+                    [("SPOP s", 1), ("SPOP s 30", 30), ("SPOP s 5000", form.0 - 31)]
+                {
+                    let members = bulks(&harness.run(line));
+                    assert_eq!(members.len(), count);
+                    popped.extend(members);
+                }
+                assert_eq!(popped.len(), form.0);
+                assert_eq!(harness.run("EXISTS s"), ":0\r\n");
+            }
+        }
+    }
+
+    #[test]
+    fn a_count_picks_different_members_and_a_negative_one_any() {
+        let mut harness = Harness::new();
+        for form in SIZES {
+            fill(&mut harness, form);
+            for (count, len) in [(0, 0), (1, 1), (99, 99), (5000, form.0)] {
+                let picked = bulks(&harness.run(&format!("SRANDMEMBER s {count}")));
+                assert_eq!(picked.len(), len);
+                assert_eq!(picked.into_iter().collect::<BTreeSet<_>>().len(), len);
+            }
+            let picked = bulks(&harness.run("SRANDMEMBER s -5000"));
+            assert_eq!(picked.len(), 5000);
+            let different: BTreeSet<_> = picked.into_iter().collect();
+            assert!(different.len() > form.0 * 9 / 10, "{}", different.len());
+            assert_eq!(harness.run("SCARD s"), format!(":{}\r\n", form.0));
+        }
+    }
+
+    /// The replies of redis-server 7.0.15.
+    #[test]
+    fn replies_to_a_missing_key_and_faults() {
+        let mut harness = Harness::new();
+        for (line, resp2, resp3) in [
+            ("SPOP s", "$-1\r\n", "_\r\n"),
+            ("SPOP s 3", "*0\r\n", "~0\r\n"),
+            ("SRANDMEMBER s", "$-1\r\n", "_\r\n"),
+            ("SRANDMEMBER s -3", "*0\r\n", "*0\r\n"),
+        ] {
+            for (version, reply) in [(Version::V2, resp2), (Version::V3, resp3)] {
+                harness.speak(version);
+                assert_eq!(harness.run(line), reply, "{line}");
+            }
+        }
+        harness.run("SADD s 1");
+        assert_eq!(harness.run("SRANDMEMBER s 1"), "*1\r\n$1\r\n1\r\n");
+        assert_eq!(harness.run("SPOP s 0"), "~0\r\n");
+        assert_eq!(harness.run("SPOP s 1"), "~1\r\n$1\r\n1\r\n");
+        let (positive, integer) =
+            ("value is out of range, must be positive", "value is not an integer or out of range");
+        let range = "value is out of range, value must between -9223372036854775807 and \
+                     9223372036854775807";
+        for (line, error) in [
+            ("SPOP s -1", positive),
+            ("SPOP s x", positive),
+            ("SPOP s 9223372036854775808", positive),
+            ("SPOP s 1 2", "syntax error"),
+            ("SRANDMEMBER s 1 2", "syntax error"),
+            ("SRANDMEMBER s x", integer),
+            ("SRANDMEMBER s -9223372036854775808", range),
+        ] {
+            assert_eq!(harness.run(line), format!("-ERR {error}\r\n"), "{line}");
+        }
+        let too_many = harness.run("SRANDMEMBER s -9223372036854775807");
+        assert!(too_many.starts_with("-ERR value is out of range"), "{too_many}");
+    }
+}

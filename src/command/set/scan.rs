@@ -34,7 +34,7 @@ fn sscan(call: &mut Call<'_>) -> Result<(), Error> {
     let set: Option<&Set> = call.keyspace.read_as(call.session.db, &call.args[1])?;
     // Without a set, the options may be any.
     if let Some(set) = set {
-        let options = ScanOptions::of_elements(call.args.rest(3))?;
+        let options = ScanOptions::parse(call.args.rest(3), &[])?;
         let mut digits = itoa::Buffer::new();
         next = set.scan(start, options.count, |member| {
             let member = member.bytes(&mut digits);
@@ -47,4 +47,77 @@ fn sscan(call: &mut Call<'_>) -> Result<(), Error> {
     call.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
     found.write(&mut call.reply);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::command::harness::{Harness, bulks};
+
+    /// Runs a whole SSCAN with the same options, and something after each call; returns the members.
+    fn scan_all(
+        harness: &mut Harness,
+        options: &str,
+        mut between: impl FnMut(&mut Harness, usize),
+    ) -> BTreeSet<String> {
+        let (mut found, mut cursor, mut calls) = (BTreeSet::new(), "0".to_owned(), 0);
+        loop {
+            let mut words = bulks(&harness.run(&format!("SSCAN s {cursor}{options}"))).into_iter();
+            cursor = words.next().expect("a cursor");
+            assert!(words.len() < 100, "{} members in one call", words.len());
+            found.extend(words);
+            if cursor == "0" {
+                return found;
+            }
+            calls += 1;
+            between(harness, calls);
+        }
+    }
+
+    #[test]
+    fn members_that_stay_are_seen_though_others_come_and_go() {
+        for mut harness in Harness::each_way() {
+            for number in 0..1000 {
+                harness.run(&format!("SADD s stays{number}"));
+            }
+            let found = scan_all(&mut harness, " COUNT 20", |harness, call| {
+                let request = if call % 8 < 4 { "SADD" } else { "SREM" };
+                let others: Vec<String> =
+                    (0..1000).map(|number| format!(" {}", call % 4 * 1000 + number)).collect();
+                harness.run(&format!("{request} s{}", others.concat()));
+            });
+            assert_eq!(found.iter().filter(|member| member.starts_with("stays")).count(), 1000);
+        }
+    }
+
+    #[test]
+    fn options_choose_and_bound() {
+        let mut harness = Harness::new();
+        let numbers: Vec<String> = (0..5000).map(|number| format!(" {number}")).collect();
+        harness.run(&format!("SADD s{}", numbers.concat()));
+        let found = scan_all(&mut harness, " MATCH 99* COUNT 50", |_, _| ());
+        assert_eq!(found.len(), 11);
+        harness.run("SADD small 1 2 3");
+        assert_eq!(
+            harness.run("SSCAN small 0 MATCH [13] COUNT 1"),
+            "*2\r\n$1\r\n0\r\n*2\r\n$1\r\n1\r\n$1\r\n3\r\n"
+        );
+    }
+
+    /// The replies of redis-server 7.0.15.
+    #[test]
+    fn faults_are_those_of_redis() {
+        let mut harness = Harness::new();
+        harness.run("SADD s 1");
+        for (line, reply) in [
+            ("SSCAN s x", "-ERR invalid cursor\r\n"),
+            ("SSCAN no x", "-ERR invalid cursor\r\n"),
+            ("SSCAN s 0 COUNT 0", "-ERR syntax error\r\n"),
+            ("SSCAN s 0 TYPE set", "-ERR syntax error\r\n"),
+            ("SSCAN no 0 COUNT x", "*2\r\n$1\r\n0\r\n*0\r\n"),
+        ] {
+            assert_eq!(harness.run(line), reply, "{line}");
+        }
+    }
 }

@@ -109,7 +109,7 @@ fn zscan(call: &mut Call<'_>) -> Result<(), Error> {
     let set: Option<&SortedSet> = call.keyspace.read_as(call.session.db, &call.args[1])?;
     // Without a set, the options may be any.
     if let Some(set) = set {
-        let options = ScanOptions::of_elements(call.args.rest(3))?;
+        let options = ScanOptions::parse(call.args.rest(3), &[])?;
         let mut digits = itoa::Buffer::new();
         next = set.scan(start, options.count, |member, score| {
             let member = member.bytes(&mut digits);

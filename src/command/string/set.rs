@@ -4,7 +4,7 @@ use super::{MULTI_SHARD, WRITE, WRITE_FAST, reply_value};
 use crate::command::options::{Deadline, Lifetime, is};
 use crate::command::{Argument, Call, Command, Deprecated, Error, Group, KeySpec, Kind};
 use crate::resp::Args;
-use crate::store::{Expiry, New, Slot};
+use crate::store::{Expiry, New, SHARED_FROM};
 
 pub(super) static SET: Command = Command {
     name: "set",
@@ -129,7 +129,7 @@ impl<'a> SetOptions<'a> {
 /// Sets the key, the word after the name, to the word at `value`. False if the condition is not met.
 #[inline]
 fn store(call: &mut Call<'_>, value: usize, condition: Condition, expiry: Expiry) -> bool {
-    let value = &call.args[value];
+    let value = new_string(call.args, value);
     call.keyspace.write(call.session.db, &call.args[1], |slot| {
         let met = match condition {
             Condition::Always => true,
@@ -137,10 +137,19 @@ fn store(call: &mut Call<'_>, value: usize, condition: Condition, expiry: Expiry
             Condition::IfPresent => !slot.is_vacant(),
         };
         if met {
-            slot.set(New::string(value), expiry);
+            slot.set(value, expiry);
         }
         met
     })
+}
+
+/// The value that an argument becomes; a large one stays where it has arrived.
+#[inline]
+fn new_string<'a>(args: Args<'a>, index: usize) -> New<'a> {
+    match args.share(index) {
+        Some(text) if text.len() >= SHARED_FROM => New::Shared(text),
+        _ => New::string(args.get(index).unwrap_or_default()),
+    }
 }
 
 pub(super) static SETNX: Command = Command {
@@ -272,11 +281,10 @@ fn check_pairs(call: &Call<'_>) -> Result<(), Error> {
 }
 
 fn set_pairs(call: &mut Call<'_>) {
-    let keys = call.args.iter().skip(1).step_by(2);
-    let values = call.args.iter().skip(2).step_by(2);
-    for (key, value) in keys.zip(values) {
-        let set = |slot: &mut Slot<'_>| slot.set(New::string(value), Expiry::Clear);
-        call.keyspace.write(call.session.db, key, set);
+    let args = call.args;
+    for key in (1..args.len()).step_by(2) {
+        let value = new_string(args, key + 1);
+        call.keyspace.write(call.session.db, &args[key], |slot| slot.set(value, Expiry::Clear));
     }
 }
 

@@ -411,7 +411,8 @@ impl Chunks {
             *bytes -= node.heap_size();
         });
         if many {
-            free::later(counted.collect::<Vec<_>>());
+            let gone: Vec<_> = counted.collect();
+            free::later(gone.iter().map(Node::heap_size).sum(), gone);
         } else {
             counted.for_each(drop);
         }
@@ -440,7 +441,7 @@ impl Chunks {
 impl Drop for Chunks {
     fn drop(&mut self) {
         if self.nodes.len() > free::MANY {
-            free::later(std::mem::take(&mut self.nodes));
+            free::later(self.heap_size(), std::mem::take(&mut self.nodes));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Few integers in one allocation, in ascending order: the form of small sets of integers.
 //!
 //! ```text
-//! width   1 byte   2, 4 or 8
+//! width   1 byte   from 1 to 8
 //! each    so many bytes, little-endian
 //! ```
 //!
@@ -119,24 +119,18 @@ impl Integers {
     }
 }
 
+/// Bytes that a number needs, with its sign.
 fn width_of(number: i64) -> usize {
-    if i16::try_from(number).is_ok() {
-        2
-    } else if i32::try_from(number).is_ok() {
-        4
-    } else {
-        8
-    }
+    let bits = 65 - (number ^ (number >> 63)).leading_zeros() as usize;
+    bits.div_ceil(8)
 }
 
 #[inline]
 fn read(bytes: &[u8]) -> i64 {
-    match *bytes {
-        [a, b] => i16::from_le_bytes([a, b]).into(),
-        [a, b, c, d] => i32::from_le_bytes([a, b, c, d]).into(),
-        [a, b, c, d, e, f, g, h] => i64::from_le_bytes([a, b, c, d, e, f, g, h]),
-        _ => 0, // no such width
-    }
+    let mut number = [0; 8];
+    number[8 - bytes.len()..].copy_from_slice(bytes);
+    // The sign comes down with the shift.
+    i64::from_le_bytes(number) >> (64 - 8 * bytes.len())
 }
 
 #[cfg(test)]
@@ -151,12 +145,15 @@ mod tests {
     fn integers_take_no_more_bytes_than_the_widest_needs() {
         let mut integers = Integers::default();
         for (number, bytes) in [
-            (0, 1 + 2),
-            (32_767, 1 + 2 * 2),
-            (32_768, 1 + 3 * 4),
-            (-32_769, 1 + 4 * 4),
-            (i64::from(i32::MIN), 1 + 5 * 4),
-            (i64::from(i32::MIN) - 1, 1 + 6 * 8),
+            (0, 1 + 1),
+            (127, 1 + 2),
+            (-128, 1 + 3),
+            (128, 1 + 4 * 2),
+            (-32_768, 1 + 5 * 2),
+            (-32_769, 1 + 6 * 3),
+            (i64::from(i32::MAX), 1 + 7 * 4),
+            (i64::from(i32::MAX) + 1, 1 + 8 * 5),
+            (i64::MIN, 1 + 9 * 8),
         ] {
             assert!(integers.insert(number));
             assert_eq!(integers.heap_size(), bytes, "{number}");

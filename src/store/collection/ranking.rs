@@ -130,7 +130,8 @@ impl Ranking {
 impl Drop for Ranking {
     fn drop(&mut self) {
         if self.len() > free::MANY {
-            free::later((std::mem::take(&mut self.members), std::mem::take(&mut self.order)));
+            let held = self.heap_size();
+            free::later(held, (std::mem::take(&mut self.members), std::mem::take(&mut self.order)));
         }
     }
 }

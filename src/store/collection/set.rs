@@ -2,8 +2,9 @@
 
 use super::element::Element;
 use super::integers::Integers;
-use super::members::Members;
+
 use super::packed::Packed;
+use super::set_members::Members;
 use super::{AnyCollection, Collection, Limits};
 use crate::store::{Text, Value};
 

@@ -348,7 +348,7 @@ impl<T: Clone + Send + 'static> Clone for Table<T> {
 impl<T: Send + 'static> Drop for Table<T> {
     fn drop(&mut self) {
         if self.len > free::MANY {
-            free::later(std::mem::take(&mut self.pages));
+            free::later(self.heap_size(), std::mem::take(&mut self.pages));
         }
     }
 }
