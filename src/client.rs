@@ -1,6 +1,7 @@
 //! What all reactors may know of a client: CLIENT LIST and CLIENT KILL reach across reactors.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -8,6 +9,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 
 use crate::peer::Peer;
+use crate::resp::{OwnedArgs, Version};
+use crate::store::Ticket;
 
 /// A client's entry in the list of all clients. Its own reactor writes it, once a batch; any
 /// reactor reads it.
@@ -26,6 +29,26 @@ pub struct Client {
     /// Its connection is about to be closed.
     condemned: AtomicBool,
     names: RwLock<Names>,
+    /// What it is blocked by, if it is.
+    waiter: Mutex<Option<Arc<Waiter>>>,
+}
+
+/// A request that waits for one of its keys, on whichever reactor that appears.
+#[derive(Debug)]
+pub struct Waiter {
+    pub ticket: Ticket,
+    pub db: usize,
+    pub version: Version,
+    pub args: OwnedArgs,
+    /// The places of the keys among the arguments.
+    pub keys: Range<usize>,
+}
+
+impl Waiter {
+    /// The keys that are waited for.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.args.as_args().iter().take(self.keys.end).skip(self.keys.start)
+    }
 }
 
 /// What a client says of itself.
@@ -53,6 +76,7 @@ impl Client {
             no_touch: AtomicBool::new(false),
             condemned: AtomicBool::new(false),
             names: RwLock::default(),
+            waiter: Mutex::default(),
         }
     }
 
@@ -109,10 +133,34 @@ impl Client {
         self.condemned.load(Ordering::Relaxed)
     }
 
+    /// Lets the client wait. The segments of its keys must be held: who finds it in a queue finds
+    /// its request here.
+    pub fn block(&self, waiter: Waiter) {
+        *self.waiter.lock() = Some(Arc::new(waiter));
+    }
+
+    /// The client's request was taken out of the queues: it is over.
+    pub fn unblock(&self) {
+        *self.waiter.lock() = None;
+    }
+
+    /// The request that waits.
+    pub fn waiter(&self) -> Option<Arc<Waiter>> {
+        self.waiter.lock().clone()
+    }
+
+    pub fn is_blocked(&self) -> bool {
+        self.waiter.lock().is_some()
+    }
+
     /// Bytes of memory that the entry takes.
     pub fn memory(&self) -> usize {
         let Names { name, lib_name, lib_version } = &*self.names.read();
-        size_of::<Self>() + name.capacity() + lib_name.capacity() + lib_version.capacity()
+        let waiter = self.waiter.lock();
+        let waiting =
+            waiter.as_ref().map_or(0, |waiter| size_of::<Waiter>() + waiter.args.heap_size());
+        let names = name.capacity() + lib_name.capacity() + lib_version.capacity();
+        size_of::<Self>() + names + waiting
     }
 }
 

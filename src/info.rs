@@ -129,7 +129,9 @@ fn clients(text: &mut Text, source: &Source<'_>) {
     text.field("connected_clients", source.instance.clients.count());
     text.field("cluster_connections", 0);
     text.field("maxclients", source.instance.connections.limit());
-    text.field("blocked_clients", 0);
+    let clients = source.instance.clients.list();
+    let blocked = clients.iter().filter(|client| client.is_blocked()).count();
+    text.field("blocked_clients", blocked);
     text.field("tracking_clients", 0);
 }
 

@@ -7,6 +7,7 @@ use crate::client::{Client, ClientList};
 use crate::clock::Now;
 use crate::config::Config;
 use crate::mailbox::{Mailbox, Message, Stop};
+use crate::output::Output;
 use crate::stats::{Clients, CommandStats, Flow, Rates, ReactorStats};
 
 /// One server: its configuration, its clients, and what each of its reactors lets others see.
@@ -54,6 +55,12 @@ impl Instance {
         // An idle client would never notice that the message found no room. It is sent once.
         link.mailbox.push_anyway(Message::Close(client.peer.id));
         true
+    }
+
+    /// Has a client's own reactor send the answer that the client has waited for.
+    pub fn answer(&self, client: &Client, answer: Output) {
+        let link = &self.reactors[client.peer.reactor];
+        link.mailbox.push_anyway(Message::Answer(client.peer.id, answer));
     }
 }
 

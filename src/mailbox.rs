@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::output::Output;
+
 /// Names a connection within its reactor. A slot's generation changes each time it is reused, so an
 /// old name never means a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +25,8 @@ pub struct ConnId {
 pub enum Message {
     /// Close this connection. Replies that were not sent are lost: their reader may have stalled.
     Close(ConnId),
+    /// The answer that this connection waits for.
+    Answer(ConnId, Output),
 }
 
 /// A bounded queue into one reactor. Anyone may push; only its owner takes out.
@@ -56,7 +60,7 @@ impl<T> Mailbox<T> {
     }
 
     /// Puts a message in however full the queue is. For messages of which there can only be so
-    /// many: a connection is closed once.
+    /// many: a connection is closed once, and waits for one answer.
     pub fn push_anyway(&self, message: T) {
         self.put(self.queue.lock(), message);
     }

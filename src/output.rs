@@ -6,7 +6,7 @@ use bytes::Bytes;
 ///
 /// Small replies are written into one growing buffer. A large value is not copied: it is noted with
 /// the place in that buffer before which it belongs.
-#[derive(Default, Debug)]
+#[derive(Default, Debug, PartialEq, Eq)]
 pub struct Output {
     copied: Vec<u8>,
     /// (place in `copied`, value): the value's bytes come before `copied[place]`.
@@ -45,6 +45,14 @@ impl Output {
     pub fn share(&mut self, value: Bytes) {
         self.shared_len += value.len();
         self.shared.push((self.copied.len(), value));
+    }
+
+    /// Appends all of another output.
+    pub fn append(&mut self, other: Self) {
+        let start = self.copied.len();
+        self.copied.extend_from_slice(&other.copied);
+        self.shared.extend(other.shared.into_iter().map(|(place, value)| (start + place, value)));
+        self.shared_len += other.shared_len;
     }
 
     /// Where the output stands now; see [`Output::rewind`].
@@ -124,6 +132,19 @@ mod tests {
         for skip in 0..=whole.len() {
             assert_eq!(joined(&output, skip), whole[skip..], "after {skip} bytes");
         }
+    }
+
+    #[test]
+    fn an_appended_output_comes_behind() {
+        let mut output = Output::new();
+        output.share(Bytes::from_static(b"one "));
+        output.extend(b"two ");
+        let mut other = Output::new();
+        other.extend(b"three ");
+        other.share(Bytes::from_static(b"four "));
+        other.extend(b"five");
+        output.append(other);
+        assert_eq!((output.len(), joined(&output, 0)), (23, b"one two three four five".to_vec()));
     }
 
     #[test]

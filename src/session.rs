@@ -16,12 +16,21 @@ pub struct Session {
     pub version: Version,
     pub authenticated: bool,
     pub replies: Replies,
+    /// A request waits for its keys, and those behind it wait for its answer.
+    pub blocked: Option<Blocked>,
     /// Close the connection once the replies so far are sent.
     pub closing: bool,
     /// A long request of which a part has come.
     pub unfinished: Option<Box<Unfinished>>,
     /// The number of the last command in the command table, or [`NO_COMMAND`].
     pub last_command: u16,
+}
+
+/// How long a request waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// None: for ever.
+    pub until: Option<Instant>,
 }
 
 /// CLIENT REPLY.
@@ -43,6 +52,7 @@ impl Session {
             version: Version::V2,
             authenticated,
             replies: Replies::On,
+            blocked: None,
             closing: false,
             unfinished: None,
             last_command: NO_COMMAND,

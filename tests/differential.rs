@@ -272,14 +272,13 @@ impl Run {
         if expected == reply {
             return;
         }
-        let pair = (reply::text(&expected), reply::text(&reply));
-        let key = words.get(2).expect("a request without a key has the same reply");
-        redis.send(encode(&[b"TYPE", &key[..]]));
-        let unpacked: &[u8] = match &redis.read_reply()[..] {
-            b"+set\r\n" => b"hashtable",
+        redis.send(encode(&[b"TYPE", &words[2][..]]));
+        let unpacked = match &*redis.read_reply() {
+            b"+set\r\n" => &b"hashtable"[..],
             b"+list\r\n" => b"quicklist",
             _ => b"",
         };
+        let pair = (reply::text(&expected), reply::text(&reply));
         if pair != (Some(unpacked), Some(b"listpack")) {
             self.fail(&expected, &reply);
         }

@@ -10,6 +10,7 @@ use std::path::Path;
 /// `store` know nothing of each other.
 const NEIGHBOURS: &[(&str, &str)] = &[
     ("instance", "client"),
+    ("mailbox", "output"),
     ("peer", "mailbox"),
     ("session", "client"),
     ("session", "instance"),

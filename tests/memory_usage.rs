@@ -38,6 +38,18 @@ fn what_is_told_is_what_was_allocated() {
             }
             hash
         });
+        assert_told(len, || {
+            let mut set = SortedSet::default();
+            let score = |i: usize| (i * 7919 % 1000) as f64 / 8.0;
+            for i in 0..len {
+                set.update(format!("member{i}").as_bytes(), LIMITS, |_| Some(score(i)));
+                set.update(format!("member{}", i / 2).as_bytes(), LIMITS, |_| Some(score(i)));
+                if i % 3 == 1 {
+                    set.remove(format!("member{}", i / 3).as_bytes());
+                }
+            }
+            set
+        });
         for kind in ["", "x"] {
             assert_told((len, kind), || {
                 let mut set = Set::default();

@@ -1,11 +1,14 @@
 //! Commands of several reactors at once: nothing is lost, nothing is seen half done, nobody waits for
 //! ever.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Barrier;
 use std::thread;
 
+use parking_lot::Mutex;
+
 use super::harness::{Harness, bulks};
+use crate::mailbox::Message;
 
 const DATABASES: usize = 3;
 
@@ -135,4 +138,57 @@ fn anything_at_once_leaves_the_counters_right() {
             assert_eq!(expiring.count(), harness.worker.keyspace.expiring(db));
         }
     }
+}
+
+/// One reactor blocks its client and soon ends that, while the other one pushes: each wait has one
+/// answer, and each element is in an answer or still in its list.
+#[test]
+fn a_wait_ends_once_and_no_element_is_lost() {
+    const ROUNDS: usize = 10_000;
+    let received = Mutex::new(BTreeMap::<String, Vec<usize>>::new());
+    let take = |reply: &str| {
+        let mut words = bulks(reply).into_iter();
+        let (Some(key), Some(element)) = (words.next(), words.next()) else { return };
+        let number = element.parse().expect("what was pushed");
+        received.lock().entry(key).or_default().push(number);
+    };
+    let mut pair = at_once(Harness::pair(), |me, harness| {
+        let id = harness.session.client.id;
+        for round in 0..ROUNDS {
+            if me == 1 {
+                harness.run(&format!("RPUSH k{} {round}", round % 2));
+                continue;
+            }
+            let reply = harness.run("BLPOP k1 k0 0");
+            if harness.session.blocked.take().is_none() {
+                take(&reply);
+                continue;
+            }
+            (0..round % 20).for_each(|_| thread::yield_now());
+            let ended = harness.run(&format!("CLIENT UNBLOCK {id}")) == ":1\r\n";
+            let answer = next_answer(harness).expect("it is over");
+            assert_eq!(answer == "*-1\r\n", ended, "{answer}");
+            assert_eq!(next_answer(harness), None);
+            take(&answer);
+        }
+    });
+    let mut all = Vec::new();
+    for (key, numbers) in received.into_inner() {
+        assert!(numbers.is_sorted(), "{key} is a queue");
+        all.extend(numbers);
+    }
+    for key in ["k0", "k1"] {
+        let left = bulks(&pair[0].run(&format!("LRANGE {key} 0 -1")));
+        all.extend(left.iter().map(|text| text.parse::<usize>().expect("what was pushed")));
+    }
+    all.sort_unstable();
+    assert!(all.iter().copied().eq(0..ROUNDS), "{} elements", all.len());
+}
+
+/// The next answer that was sent to this client's reactor.
+fn next_answer(harness: &Harness) -> Option<String> {
+    let message = harness.worker.instance.reactors[harness.worker.index].mailbox.pop()?;
+    let Message::Answer(_, answer) = message else { panic!("nobody is killed here") };
+    let bytes = answer.segments(0).flatten().copied().collect();
+    Some(String::from_utf8(bytes).expect("text"))
 }

@@ -24,9 +24,9 @@ pub struct Worker {
     pub instance: Arc<Instance>,
     /// Which of the instance's reactors this is.
     pub index: usize,
-    table: &'static Table,
+    pub(super) table: &'static Table,
     room: Room,
-    random: fastrand::Rng,
+    pub(super) random: fastrand::Rng,
 }
 
 impl Worker {
@@ -79,7 +79,10 @@ impl Worker {
             self.refuse(&error, session, args, output);
         }
         self.stats().processed.add(1);
-        if session.replies != Replies::On {
+        if self.keyspace.has_ready() {
+            self.serve_waiting(now);
+        }
+        if session.replies != Replies::On && session.blocked.is_none() {
             silence(session, before, output);
         }
     }
@@ -188,7 +191,7 @@ impl Worker {
 
     /// Holds what the command may touch, as its declaration says.
     #[inline]
-    fn settle_access(&mut self, command: &'static Command, db: usize, args: Args<'_>) {
+    pub(super) fn settle_access(&mut self, command: &'static Command, db: usize, args: Args<'_>) {
         if command.flags.has(Flags::EXCLUSIVE) {
             self.keyspace.exclude();
         } else if !command.keys.is_empty() {
@@ -199,7 +202,7 @@ impl Worker {
 
 /// CLIENT REPLY OFF and SKIP: takes back what the request was answered, be it an error.
 #[cold]
-fn silence(session: &mut Session, before: Mark, output: &mut Output) {
+pub(super) fn silence(session: &mut Session, before: Mark, output: &mut Output) {
     output.rewind(before);
     session.replies = match session.replies {
         Replies::SkipNext => Replies::Skip,

@@ -32,6 +32,8 @@ pub enum Error {
     NotBetween(i64, i64),
     NotPositive,
     NotAFloat,
+    TimeoutNotAFloat,
+    TimeoutNegative,
     /// The result of INCRBYFLOAT would be no number.
     NotFinite,
     Overflow,
@@ -138,6 +140,8 @@ impl fmt::Display for Error {
                 return write!(f, "ERR value is out of range, value must between {low} and {high}");
             }
             Self::NotAFloat => "ERR value is not a valid float",
+            Self::TimeoutNotAFloat => "ERR timeout is not a float or out of range",
+            Self::TimeoutNegative => "ERR timeout is negative",
             Self::NotFinite => "ERR increment would produce NaN or Infinity",
             Self::Overflow => "ERR increment or decrement would overflow",
             Self::DecrementOverflow => "ERR decrement would overflow",

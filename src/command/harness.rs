@@ -80,17 +80,26 @@ impl Harness {
     }
 
     fn open(keyspace: Keyspace, instance: Arc<Instance>, reactor: usize) -> Self {
+        let session = Self::connect(&instance, reactor);
+        let now = instance.started;
+        Self { worker: Worker::new(keyspace, instance, reactor), session, now }
+    }
+
+    /// Another client on the same reactor.
+    pub(crate) fn another(&self) -> Session {
+        Self::connect(&self.worker.instance, self.worker.index)
+    }
+
+    fn connect(instance: &Instance, reactor: usize) -> Session {
         let somewhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let peer = Peer {
-            id: ConnId { index: 0, generation: 0 },
+            id: ConnId { index: instance.clients.count() as u32, generation: 0 },
             reactor,
             fd: 0,
             address: PeerAddress::Tcp { peer: somewhere, local: somewhere },
         };
-        let now = instance.started;
-        let client = instance.clients.add(peer, now.steady);
-        let session = Session::new(client, instance.config.requirepass.get().is_empty());
-        Self { worker: Worker::new(keyspace, instance, reactor), session, now }
+        let client = instance.clients.add(peer, instance.started.steady);
+        Session::new(client, instance.config.requirepass.get().is_empty())
     }
 
     /// Runs a command given as words between spaces; returns the raw reply.

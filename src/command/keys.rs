@@ -45,6 +45,11 @@ impl KeySpec {
         Self { flags, notes: "", begin: 1, find: Find::Range { last: -1, step: 1 } }
     }
 
+    /// All words after the name but the last one.
+    pub const fn all_but_last(flags: &'static [&'static str]) -> Self {
+        Self { flags, notes: "", begin: 1, find: Find::Range { last: -2, step: 1 } }
+    }
+
     /// Every second word after the name: keys with their values.
     pub const fn pairs(flags: &'static [&'static str]) -> Self {
         Self { flags, notes: "", begin: 1, find: Find::Range { last: -1, step: 2 } }

@@ -4,6 +4,7 @@
 //! checks, key look-up, ACL categories and the page of supported commands all read it.
 
 pub mod bitmap;
+pub mod blocking;
 pub mod command_docs;
 pub mod command_info;
 pub mod command_keys;
@@ -76,6 +77,8 @@ pub struct Command {
     /// ACL categories beyond those that follow from flags and group.
     pub categories: &'static [&'static str],
     pub subcommands: &'static [&'static Self],
+    /// How it is served later, if it waits while its keys have nothing for it.
+    pub waiting: Option<blocking::Waiting>,
     pub run: Handler,
 }
 
@@ -321,6 +324,7 @@ impl Command {
         tips: &[],
         categories: &[],
         subcommands: &[],
+        waiting: None,
         run: |_| Err(Error::Syntax),
     };
 

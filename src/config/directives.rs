@@ -293,7 +293,6 @@ pub static DIRECTIVES: &[Directive] = &[
         group: KEYS,
         value_name: "size",
         default: "-2",
-        help: "Elements of a list that stand in one piece of memory; -1 to -5: 4, 8, 16, 32 or 64 KiB",
         help: "Elements in one piece of a list; -1, -2 to -5: as many as fit in 4, 8 to 64 KiB",
         get: |values| (values.list_max_listpack_size.get() as i64).to_string(),
         set: Set::Live(|values, text| {

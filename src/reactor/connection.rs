@@ -67,6 +67,8 @@ pub(super) struct Connection<Session> {
     paused: bool,
     /// The tail may hold whole requests that have not been executed.
     owed: bool,
+    /// Nothing is executed before an answer has come from elsewhere.
+    blocked: bool,
     /// Waits on the reactor's run list.
     pub(super) listed: bool,
     /// Stands on the reactor's list of connections that this tick has touched.
@@ -94,6 +96,7 @@ impl<Session> Connection<Session> {
             shut: false,
             paused: false,
             owed: false,
+            blocked: false,
             listed: false,
             touched: false,
             active: now,
@@ -126,7 +129,7 @@ impl<Session> Connection<Session> {
         if self.missing > 0 {
             return;
         }
-        self.owed = true;
+        self.owed = !self.blocked;
         if !self.listed && self.may_execute(turn) {
             self.run(service, turn);
         }
@@ -171,14 +174,33 @@ impl<Session> Connection<Session> {
         turn: &mut Turn<'_>,
         serve: impl FnOnce(&mut Session, &mut Output, Now) -> Served,
     ) -> Served {
-        if self.output.capacity() == 0 && self.output.is_empty() {
-            self.output = turn.outputs.take();
-        }
+        self.make_room(turn.outputs);
         let served = serve(&mut self.session, &mut self.output, turn.now);
         debug_assert!(served.consumed <= len, "a service consumes what it was given");
         let before = if self.executed.0 == turn.tick { self.executed.1 } else { 0 };
         self.executed = (turn.tick, before + served.consumed);
         served
+    }
+
+    /// Takes in the answer that the connection is blocked by. One that ends meanwhile hears nothing.
+    pub(super) fn answered<S>(&mut self, answer: Output, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        if self.phase != Phase::Open {
+            return;
+        }
+        self.make_room(turn.outputs);
+        service.answered(&mut self.session, answer, &mut self.output);
+        self.active = turn.now.steady;
+        self.blocked = false;
+        self.owed = !self.tail.is_empty();
+    }
+
+    fn make_room(&mut self, outputs: &mut Outputs) {
+        if self.output.capacity() == 0 && self.output.is_empty() {
+            self.output = outputs.take();
+        }
     }
 
     /// Keeps what the service left over, and what it wants next.
@@ -189,6 +211,7 @@ impl<Session> Connection<Session> {
         match next {
             Next::Read { missing } => self.missing = missing,
             Next::Yield => self.owed = !self.tail.is_empty(),
+            Next::Block => self.blocked = true,
             Next::Close => self.drain(),
         }
     }
@@ -198,7 +221,7 @@ impl<Session> Connection<Session> {
         let spent = tick == turn.tick && bytes >= turn.limits.bytes_per_tick;
         // `paused` follows once a tick, and short requests may have long replies.
         let full = self.output.len() + self.leaving > turn.limits.high_water;
-        !self.paused && !spent && !full
+        !self.blocked && !self.paused && !spent && !full
     }
 
     /// True when requests are at hand that may be executed now.
@@ -270,9 +293,12 @@ impl<Session> Connection<Session> {
     }
 
     /// True when bytes should be received: not while too much is unsent, and not while more than a
-    /// tick's worth waits to be executed.
+    /// tick's worth waits to be executed. A blocked connection may send more, for only who is read
+    /// from is seen to leave.
     pub(super) fn wants_bytes(&self, limits: &Limits) -> bool {
-        let backlog = self.owed && self.tail.bytes().len() >= limits.bytes_per_tick;
+        let at_hand = self.tail.bytes().len();
+        let backlog = self.owed && at_hand >= limits.bytes_per_tick
+            || self.blocked && at_hand >= limits.high_water;
         self.phase == Phase::Open && !self.eof && !self.paused && !backlog
     }
 
@@ -310,9 +336,9 @@ impl<Session> Connection<Session> {
     }
 
     /// True when nothing has come or gone for longer than `timeout`. A send may take long and still
-    /// move, so it is not silence.
+    /// move, so it is not silence, and who is blocked waits for others.
     pub(super) fn is_silent(&self, now: Instant, timeout: Duration) -> bool {
-        !self.sending && now.saturating_duration_since(self.active) > timeout
+        !self.sending && !self.blocked && now.saturating_duration_since(self.active) > timeout
     }
 
     /// True when nothing is in flight.

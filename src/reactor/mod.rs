@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use crate::clock::Now;
 use crate::config::Number;
 use crate::mailbox::{ConnId, Message};
+use crate::output::Output;
 use crate::service::{Peer, Service};
 use backend::{Backend, Errno, Event, RecvEnd, Wait};
 use buffers::Outputs;
@@ -362,11 +363,25 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             let Some(message) = self.links.mailbox.pop() else { break };
             match message {
                 Message::Close(id) => self.with(id, Connection::abandon),
+                Message::Answer(id, answer) => self.answered(id, answer),
             }
         }
         while let Some(socket) = self.links.arrivals.pop() {
             self.adopt(socket);
         }
+    }
+
+    /// Gives a connection the answer that it waits for; its next turn is for what it sent meanwhile.
+    fn answered(&mut self, id: ConnId, answer: Output) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let mut turn = Turn {
+            now: self.now,
+            tick: self.tick,
+            limits: self.options.limits,
+            outputs: &mut self.outputs,
+        };
+        connection.answered(answer, &mut self.service, &mut turn);
+        self.touch(id);
     }
 
     fn handle(&mut self, event: Event<B>) {

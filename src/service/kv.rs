@@ -1,5 +1,6 @@
 //! The key-value service: finds requests in the bytes, and has each of them run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -10,12 +11,13 @@ use super::look_ahead::LookAhead;
 use super::pipeline::{Pipeline, Then};
 use super::{Next, Peer, Served, Service};
 use crate::clock::Now;
+use crate::command::blocking;
 use crate::command::dispatch::Worker;
 use crate::instance::Instance;
 use crate::output::Output;
 use crate::resp::limits::ProtocolError;
 use crate::resp::{Limits, Reply};
-use crate::session::{Replies, Session};
+use crate::session::{Blocked, Replies, Session};
 use crate::store::Keyspace;
 
 /// A connection's turn ends when this many bytes of replies are waiting.
@@ -35,6 +37,8 @@ pub struct Kv {
     look_ahead: LookAhead,
     /// When the next round of active expiry is due.
     next_sweep: Option<Instant>,
+    /// Until when this reactor's blocked clients wait, with their numbers.
+    deadlines: BTreeSet<(Instant, u64)>,
 }
 
 impl Kv {
@@ -45,7 +49,8 @@ impl Kv {
 
     fn with(worker: Worker) -> Self {
         let (pipeline, look_ahead) = (Pipeline::default(), LookAhead::default());
-        Self { worker, pipeline, look_ahead, next_sweep: None }
+        let deadlines = BTreeSet::new();
+        Self { worker, pipeline, look_ahead, next_sweep: None, deadlines }
     }
 
     /// Runs the whole requests at the front of `input`, which lies in `memory` if that is shared.
@@ -134,6 +139,7 @@ impl Kv {
         self.worker.begin(now);
         self.worker.keyspace.set_touch(!session.client.no_touch.load(Ordering::Relaxed));
         let served = self.requests(session, input, memory, output, now);
+        self.deadlines.extend(deadline(session));
         self.publish(session, now);
         served
     }
@@ -180,11 +186,21 @@ impl Kv {
     }
 }
 
+/// Until when a client waits, with its number.
+#[inline]
+fn deadline(session: &Session) -> Option<(Instant, u64)> {
+    let Blocked { until } = session.blocked?;
+    Some((until?, session.client.id))
+}
+
 /// Whether a connection's turn ends after a request, of which `consumed` bytes were run.
 #[inline]
 fn end_of_turn(session: &Session, output: &Output, consumed: usize) -> Option<Next> {
     if session.closing {
         return Some(Next::Close);
+    }
+    if session.blocked.is_some() {
+        return Some(Next::Block);
     }
     (output.len() >= TURN_OUTPUT || consumed >= TURN_INPUT).then_some(Next::Yield)
 }
@@ -230,7 +246,18 @@ impl Service for Kv {
         }
     }
 
+    fn answered(&mut self, session: &mut Session, answer: Output, output: &mut Output) {
+        self.forget_deadline(session);
+        self.worker.answered(session, answer, output);
+    }
+
     fn close(&mut self, session: Session) {
+        if session.blocked.is_some() {
+            self.forget_deadline(&session);
+            self.worker.keyspace.enter();
+            blocking::stop_waiting(&mut self.worker.keyspace, &session.client);
+            self.worker.keyspace.leave();
+        }
         self.worker.instance.clients.remove(session.client.id);
     }
 
@@ -246,13 +273,37 @@ impl Service for Kv {
         self.worker.keyspace.leave();
     }
 
-    /// Removes keys whose time is over, and others while there are too many.
     fn housekeep(&mut self, now: Now) -> Option<Duration> {
+        let wait = self.end_waits(now);
         if self.worker.keep_room(now) {
             self.publish_tally();
             return Some(Duration::ZERO);
         }
-        self.sweep(now)
+        [wait, self.sweep(now)].into_iter().flatten().min()
+    }
+}
+
+impl Kv {
+    /// Answers clients that have waited long enough. Returns when the next one will have.
+    fn end_waits(&mut self, now: Now) -> Option<Duration> {
+        while let Some((until, client)) = self.deadlines.first().copied() {
+            if now.steady < until {
+                return Some(until - now.steady);
+            }
+            self.deadlines.pop_first();
+            let Worker { keyspace, instance, .. } = &mut self.worker;
+            let Some(client) = instance.clients.find(client) else { continue };
+            keyspace.enter();
+            blocking::unblock(keyspace, instance, &client, |reply| reply.null_array());
+            keyspace.leave();
+        }
+        None
+    }
+
+    fn forget_deadline(&mut self, session: &Session) {
+        if let Some(deadline) = deadline(session) {
+            self.deadlines.remove(&deadline);
+        }
     }
 }
 
@@ -260,6 +311,7 @@ impl Service for Kv {
 mod tests {
     use super::*;
     use crate::command::harness::Harness;
+    use crate::mailbox::Message;
     use crate::memory;
 
     /// Serves one client what it sends in turn; returns the replies, and what it wants at last.
@@ -320,6 +372,39 @@ mod tests {
         let (replies, last) = serve(|session| assert!(session.client.condemn()), &[b"PING\r\n"]);
         assert_eq!(replies, "");
         assert_eq!(last, Served { consumed: 6, next: Next::Close });
+    }
+
+    /// Two clients wait, one of them for a second.
+    #[test]
+    fn a_wait_ends_when_its_time_is_over_or_its_client_leaves() {
+        let harness = Harness::new();
+        let (mut leaving, mut session) = (harness.another(), harness.session);
+        let mut kv = Kv::with(harness.worker);
+        let instance = Arc::clone(&kv.worker.instance);
+        let mut output = Output::new();
+        for (session, request) in
+            [(&mut session, b"BLPOP k 1\r\nPING\r\n"), (&mut leaving, b"BLPOP k 2\r\nPING\r\n")]
+        {
+            let served = kv.serve(session, request, &mut output, harness.now);
+            assert_eq!(served, Served { consumed: 11, next: Next::Block });
+            assert!(session.client.is_blocked());
+        }
+        assert!(output.is_empty());
+        let second = Duration::from_secs(1);
+        assert_eq!(kv.housekeep(harness.now), Some(second));
+        let client = Arc::clone(&leaving.client);
+        kv.close(leaving);
+        assert!(!client.is_blocked());
+        let now = Now { steady: harness.now.steady + second, ..harness.now };
+        assert_eq!(kv.housekeep(now), None, "the other one's time does not matter any more");
+        let mailbox = &instance.reactors[0].mailbox;
+        let Some(Message::Answer(id, answer)) = mailbox.pop() else { panic!("its time is over") };
+        assert_eq!(id, session.client.peer.id);
+        assert!(mailbox.is_empty() && !session.client.is_blocked());
+        kv.answered(&mut session, answer, &mut output);
+        assert!(output.segments(0).eq([b"*-1\r\n"]));
+        assert_eq!(session.blocked, None);
+        kv.close(session);
     }
 
     #[test]

@@ -50,6 +50,11 @@ pub trait Service {
     /// will need may be fetched into the processor's cache. Nothing else may come of it.
     fn foresee(&mut self, _session: &Self::Session, _input: &[u8]) {}
 
+    /// Here is the answer to a session that said [`Next::Block`]. It goes behind what is in `output`.
+    fn answered(&mut self, _session: &mut Self::Session, answer: Output, output: &mut Output) {
+        output.append(answer);
+    }
+
     /// The connection is gone.
     fn close(&mut self, session: Self::Session);
 
@@ -86,6 +91,8 @@ pub enum Next {
     Read { missing: usize },
     /// Its turn was long enough; whole requests may remain in the input.
     Yield,
+    /// Nothing before its answer has come, see [`Service::answered`]. What it sends meanwhile waits.
+    Block,
     /// Send what was answered, then close.
     Close,
 }

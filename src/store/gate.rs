@@ -304,7 +304,7 @@ impl Side {
             place.counts[database].expiring.reset();
             place.counts[database].shedding.reset();
         }
-        let take = |segment| std::mem::take(self.segment(Place { db, segment }).0);
+        let take = |segment| self.segment(Place { db, segment }).0.take_keys();
         (0..SEGMENTS).map(take).collect()
     }
 

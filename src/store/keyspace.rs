@@ -1,5 +1,9 @@
 //! One reactor's way to the keys.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
 use ahash::RandomState;
 
 use super::access::{AccessClock, Lfu};
@@ -24,6 +28,10 @@ pub struct Keyspace {
     touch: bool,
     tally: Tally,
     pub(super) sweep: Sweep,
+    /// Waits that have begun, on all handles.
+    pub(super) arrivals: Arc<AtomicU64>,
+    /// Keys that have got a value and that somebody waits for, with their databases.
+    pub(super) ready: VecDeque<(usize, Box<[u8]>)>,
     pub(super) evictor: Evictor,
 }
 
@@ -47,6 +55,7 @@ impl Keyspace {
     pub fn all(databases: usize, reactors: usize) -> Vec<Self> {
         // Keyed at random, once: chosen keys cannot be made to collide.
         let hasher = RandomState::new();
+        let arrivals = Arc::<AtomicU64>::default();
         let open = |side| Self {
             side,
             hasher: hasher.clone(),
@@ -55,6 +64,8 @@ impl Keyspace {
             touch: true,
             tally: Tally::default(),
             sweep: Sweep::default(),
+            arrivals: Arc::clone(&arrivals),
+            ready: VecDeque::new(),
             evictor: Evictor::default(),
         };
         Side::all(databases, reactors).into_iter().map(open).collect()
@@ -214,6 +225,10 @@ impl Keyspace {
             if let Some(entry) = slot.position.and_then(|position| slot.segment.at_mut(position)) {
                 self.clock.touch(entry);
             }
+            let queues = slot.segment.queues.as_ref();
+            if change == Change::Set && queues.is_some_and(|queues| queues.has(key)) {
+                self.ready.push_back((db, key.into()));
+            }
             self.changed(change);
         }
         outcome
@@ -246,6 +261,7 @@ impl Keyspace {
     /// Exchanges two databases for all clients. Needs [`Keyspace::exclude`].
     pub fn swap(&mut self, one: usize, other: usize) {
         self.side.swap(one, other);
+        self.exchange_queues(one, other);
         // Sweeps that are in the middle of a segment go on in the other database.
         for db in [one, other] {
             if self.side.is_untouched(db) {

@@ -18,6 +18,7 @@ mod scan;
 mod segment;
 mod slot;
 mod value;
+mod waiting;
 
 pub use access::Lfu;
 pub use collection::{
@@ -30,3 +31,4 @@ pub use keyspace::{Ahead, Keyspace, Memory, Peek, Tally};
 pub use scan::Cursor;
 pub use slot::{Change, Edit, Expiry, Slot};
 pub use value::{New, Owned, SHARED_FROM, Text, Value};
+pub use waiting::Ticket;

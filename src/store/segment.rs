@@ -7,6 +7,7 @@ use super::access::UNUSED;
 use super::buckets::Buckets;
 use super::entry::Entry;
 use super::value::{New, Value};
+use super::waiting::Queues;
 
 /// A table of more positions than these gives memory back when it has become sparse,
 const ROOMY: usize = 64;
@@ -25,9 +26,17 @@ pub(super) struct Segment {
     rehashes: u32,
     /// Nothing expires before this, in milliseconds since the epoch.
     soonest: u64,
+    /// Who waits for keys, if anybody does.
+    pub(super) queues: Option<Box<Queues>>,
 }
 
 impl Segment {
+    /// Takes all keys out. Who waits for keys goes on waiting.
+    pub(super) fn take_keys(&mut self) -> Self {
+        let queues = self.queues.take();
+        std::mem::replace(self, Self { queues, ..Self::default() })
+    }
+
     /// Where the key stands, for as long as nothing is inserted.
     #[inline]
     pub(super) fn position(&self, hash: u64, key: &[u8]) -> Option<usize> {

@@ -4,6 +4,7 @@
 //! line in [`GROUPS`].
 
 mod bitmaps;
+mod blocking;
 mod connection;
 mod draw;
 mod generic;
@@ -34,11 +35,14 @@ const GROUPS: &[(usize, &[Generator])] = &[
     (3, hyperloglogs::COMMANDS),
     (8, generic::COMMANDS),
     (6, hashes::COMMANDS),
+    (8, lists::COMMANDS),
+    (2, blocking::COMMANDS),
     (8, sets::COMMANDS),
     (2, sorts::COMMANDS),
     (8, lists::COMMANDS),
     (10, sorted_sets::COMMANDS),
     (6, geo::COMMANDS),
+    (10, sorted_sets::COMMANDS),
     (1, connection::COMMANDS),
     (1, server::COMMANDS),
 ];
@@ -65,6 +69,8 @@ pub enum Compare {
     Kind,
     /// As many elements, for what is drawn by chance.
     Length,
+    /// The same bytes, to a request that must not be spoilt: it could wait for ever.
+    Wait,
     /// The same bytes, if not at once then soon: servers remove expired keys in their own time.
     Soon,
     /// One existing key, or none where there is none.
@@ -72,6 +78,8 @@ pub enum Compare {
     /// Members of the set that is named by the first word, as many as the other server picks; a
     /// command that removes them does so on both servers.
     Picks,
+    /// The name of an encoding. Redis 7.0 has no listpacks for sets and lists, as
+    /// later versions do.
     /// The name of an encoding. Redis 7.0 has no listpacks for sets and lists, as later versions do.
     Encoding,
     /// The first call of an iteration that sees the same elements.
@@ -85,9 +93,13 @@ impl Compare {
             return true;
         }
         match self {
-            Self::Bytes | Self::Soon | Self::Member | Self::Picks | Self::Encoding | Self::Scan => {
-                false
-            }
+            Self::Bytes
+            | Self::Wait
+            | Self::Soon
+            | Self::Member
+            | Self::Picks
+            | Self::Encoding
+            | Self::Scan => false,
             Self::Unordered => {
                 let sorted = |reply| {
                     let mut elements = reply::elements(reply)?;
@@ -160,7 +172,7 @@ pub fn step(random: &mut Random) -> Step {
         || GROWN.iter().any(|name| name.as_bytes() == step.words[0]);
     if is_setting
         || is_own
-        || matches!(step.compare, Compare::Member | Compare::Picks | Compare::Scan)
+        || matches!(step.compare, Compare::Member | Compare::Picks | Compare::Scan | Compare::Wait)
     {
         return step;
     }

@@ -435,3 +435,68 @@ fn client_kill_reaches_others_and_answers_oneself() {
     assert!(killer.is_closed());
     simulation.finish();
 }
+
+#[test]
+fn who_waits_is_answered_by_others_and_goes_on_with_what_it_sent() {
+    let mut simulation = kv_with(Faults::NONE, limits());
+    let [one, other, pusher] = connect(&mut simulation);
+    one.write(b"BLPOP k 0\r\nPING\r\n");
+    simulation.settle();
+    other.write(b"BLPOP k 1\r\nPING\r\n");
+    simulation.settle();
+    pusher.write(b"RPUSH k v\r\n");
+    simulation.settle();
+    assert_eq!(pusher.read(), b":1\r\n");
+    assert_eq!(one.read(), b"*2\r\n$1\r\nk\r\n$1\r\nv\r\n+PONG\r\n");
+    assert_eq!(other.read(), b"");
+    simulation.pass(Duration::from_millis(999));
+    assert_eq!(other.read(), b"");
+    simulation.pass(Duration::from_millis(1));
+    simulation.settle();
+    assert_eq!(other.read(), b"*-1\r\n+PONG\r\n");
+    simulation.finish();
+}
+
+#[test]
+fn who_leaves_while_it_waits_takes_nothing() {
+    let mut simulation = kv_with(Faults::NONE, limits());
+    let [ends, breaks, stays] = connect(&mut simulation);
+    for peer in [&ends, &breaks, &stays] {
+        peer.write(b"BLPOP k 0\r\nPING\r\n");
+        simulation.settle();
+    }
+    ends.finish();
+    breaks.reset();
+    simulation.settle();
+    assert!(ends.is_closed() && breaks.is_closed() && !stays.is_closed());
+    let [pusher] = connect(&mut simulation);
+    pusher.write(b"RPUSH k v\r\n");
+    simulation.settle();
+    assert_eq!(stays.read(), b"*2\r\n$1\r\nk\r\n$1\r\nv\r\n+PONG\r\n");
+    simulation.finish();
+}
+
+#[test]
+fn who_waits_and_goes_on_sending_is_read_so_far_and_no_further() {
+    let faults = Faults { buffer_len: 100, ..Faults::NONE };
+    let water = Limits { high_water: 4000, low_water: 2000, ..limits() };
+    let mut simulation = kv_with(faults, water);
+    let [waits, pusher] = connect(&mut simulation);
+    waits.write(b"BLPOP k 0\r\n");
+    waits.write(&b"PING\r\n".repeat(5000));
+    simulation.settle();
+    let received = 30_000 - waits.unreceived();
+    assert!((4000..8000).contains(&received), "{received} bytes wait with it");
+    pusher.write(b"RPUSH k v\r\n");
+    let answer = b"*2\r\n$1\r\nk\r\n$1\r\nv\r\n";
+    let expected = [&answer[..], &b"+PONG\r\n".repeat(5000)].concat();
+    let mut heard = Vec::new();
+    while heard.len() < expected.len() {
+        simulation.settle();
+        let more = waits.read();
+        assert!(!more.is_empty(), "asleep after {} bytes", heard.len());
+        heard.extend(more);
+    }
+    assert_eq!(heard, expected);
+    simulation.finish();
+}

@@ -2,6 +2,7 @@
 
 mod auth;
 mod bitmaps;
+mod blocking;
 mod client;
 mod connections;
 mod databases;

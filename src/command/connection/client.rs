@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::client_kill::KILL;
 use super::client_list::{INFO, LIST};
+use super::client_unblock::UNBLOCK;
 use crate::command::help::help;
 use crate::command::options::is;
 use crate::command::{Argument, Call, Command, Error, Flags, Group};
@@ -17,7 +18,8 @@ pub(super) static CLIENT: Command = Command {
     complexity: "Depends on subcommand.",
     summary: "Looks at connections, names, closes and tunes them.",
     subcommands: &[
-        &GETNAME, &ID, &INFO, &KILL, &LIST, &NO_EVICT, &NO_TOUCH, &REPLY, &SETINFO, &SETNAME, &HELP,
+        &GETNAME, &ID, &INFO, &KILL, &LIST, &NO_EVICT, &NO_TOUCH, &REPLY, &SETINFO, &SETNAME,
+        &UNBLOCK, &HELP,
     ],
     ..Command::BASE
 };

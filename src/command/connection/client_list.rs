@@ -157,10 +157,11 @@ fn describe(client: &Client, now: Instant, line: &mut String) {
     written.expect("a string takes all that is written");
 }
 
-/// A letter for each: Unix socket, NO-EVICT, NO-TOUCH; N if there is none.
+/// A letter for each: blocked, Unix socket, NO-EVICT, NO-TOUCH; N if there is none.
 fn flags(client: &Client) -> String {
     let is_unix = matches!(client.peer.address, PeerAddress::Unix { .. });
     let flags = [
+        ('b', client.is_blocked()),
         ('U', is_unix),
         ('e', client.no_evict.load(Ordering::Relaxed)),
         ('T', client.no_touch.load(Ordering::Relaxed)),

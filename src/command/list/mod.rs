@@ -1,5 +1,6 @@
 //! Lists: LPUSH, LPOP, LRANGE and their kind.
 
+mod blocking;
 mod edit;
 mod moving;
 mod pop;
@@ -9,6 +10,7 @@ mod search;
 
 use std::ops::Range;
 
+use blocking::{BLMOVE, BLMPOP, BLPOP, BRPOP, BRPOPLPUSH};
 use edit::{LINSERT, LREM, LSET, LTRIM};
 use moving::{LMOVE, RPOPLPUSH};
 use pop::{LMPOP, LPOP, RPOP};
@@ -22,8 +24,28 @@ use crate::store::{ChunkSize, End, List};
 
 /// The commands of this group, in the order of Redis' documentation.
 pub(super) const COMMANDS: &[&Command] = &[
-    &LINDEX, &LINSERT, &LLEN, &LMOVE, &LMPOP, &LPOP, &LPOS, &LPUSH, &LPUSHX, &LRANGE, &LREM, &LSET,
-    &LTRIM, &RPOP, &RPOPLPUSH, &RPUSH, &RPUSHX,
+    &BLMOVE,
+    &BLMPOP,
+    &BLPOP,
+    &BRPOP,
+    &BRPOPLPUSH,
+    &LINDEX,
+    &LINSERT,
+    &LLEN,
+    &LMOVE,
+    &LMPOP,
+    &LPOP,
+    &LPOS,
+    &LPUSH,
+    &LPUSHX,
+    &LRANGE,
+    &LREM,
+    &LSET,
+    &LTRIM,
+    &RPOP,
+    &RPOPLPUSH,
+    &RPUSH,
+    &RPUSHX,
 ];
 
 const READ: Flags = Flags::READONLY;

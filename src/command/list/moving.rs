@@ -4,9 +4,9 @@ use super::{LEFT_OR_RIGHT, TAKEN, WRITE, chunk_size, end};
 use crate::command::{Argument, Call, Command, Deprecated, Error, Group, KeySpec, Kind};
 use crate::store::{Edit, End, List};
 
-const KEYS: &[KeySpec] = &[KeySpec::one(TAKEN), KeySpec::at(2, &["RW", "insert"])];
-const SOURCE: Argument = Argument::new("source", Kind::Key(0));
-const DESTINATION: Argument = Argument::new("destination", Kind::Key(1));
+pub(super) const KEYS: &[KeySpec] = &[KeySpec::one(TAKEN), KeySpec::at(2, &["RW", "insert"])];
+pub(super) const SOURCE: Argument = Argument::new("source", Kind::Key(0));
+pub(super) const DESTINATION: Argument = Argument::new("destination", Kind::Key(1));
 
 pub(super) static LMOVE: Command = Command {
     name: "lmove",
@@ -24,7 +24,7 @@ pub(super) static LMOVE: Command = Command {
     ],
     run: |call| {
         let (from, to) = (end(&call.args[3])?, end(&call.args[4])?);
-        transfer(call, from, to)
+        transfer_or_null(call, from, to)
     },
     ..Command::BASE
 };
@@ -42,18 +42,25 @@ pub(super) static RPOPLPUSH: Command = Command {
     }),
     summary: "Takes the last element of a list, adds it at the left end of another, and returns it.",
     arguments: &[SOURCE, DESTINATION],
-    run: |call| transfer(call, End::Right, End::Left),
+    run: |call| transfer_or_null(call, End::Right, End::Left),
     ..Command::BASE
 };
 
-/// Moves the element at one end of the first list to an end of the second, which may be the same.
-fn transfer(call: &mut Call<'_>, from: End, to: End) -> Result<(), Error> {
+fn transfer_or_null(call: &mut Call<'_>, from: End, to: End) -> Result<(), Error> {
+    if !transfer(call, from, to)? {
+        call.reply.null();
+    }
+    Ok(())
+}
+
+/// Moves the element at one end of the first list to an end of the second, which may be the same,
+/// and answers with it. False if there is none.
+pub(super) fn transfer(call: &mut Call<'_>, from: End, to: End) -> Result<bool, Error> {
     let (db, source, destination) = (call.session.db, &call.args[1], &call.args[2]);
     let size = chunk_size(call);
     let list: Option<&List> = call.keyspace.read_as(db, source)?;
     let Some(element) = list.and_then(|list| list.outermost(from)) else {
-        call.reply.null();
-        return Ok(());
+        return Ok(false);
     };
     let element = element.to_vec();
     if source == destination {
@@ -77,7 +84,7 @@ fn transfer(call: &mut Call<'_>, from: End, to: End) -> Result<(), Error> {
         })?;
     }
     call.reply.bulk(&element);
-    Ok(())
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -93,19 +93,9 @@ pub(super) static LMPOP: Command = Command {
 };
 
 fn lmpop(call: &mut Call<'_>) -> Result<(), Error> {
-    let Several { keys, end, count } = Several::parse(call.args.rest(1))?;
-    let size = chunk_size(call);
-    for key in call.args.rest(2).iter().take(keys) {
-        let reply = &mut call.reply;
-        let popped = call.keyspace.write(call.session.db, key, |slot| {
-            slot.alter(|list: &mut List| {
-                reply.array(2);
-                reply.bulk(key);
-                take(list, end, count, size, reply);
-                Edit::done(())
-            })
-        })?;
-        if popped.is_some() {
+    let several = Several::parse(call.args.rest(1))?;
+    for key in call.args.rest(2).iter().take(several.keys) {
+        if several.pop_from(call, key)? {
             return Ok(());
         }
     }
@@ -114,14 +104,14 @@ fn lmpop(call: &mut Call<'_>) -> Result<(), Error> {
 }
 
 /// `numkeys key [key ...] <LEFT | RIGHT> [COUNT count]`
-struct Several {
-    keys: usize,
+pub(super) struct Several {
+    pub(super) keys: usize,
     end: End,
     count: usize,
 }
 
 impl Several {
-    fn parse(words: Args<'_>) -> Result<Self, Error> {
+    pub(super) fn parse(words: Args<'_>) -> Result<Self, Error> {
         let above_0 = |word: &[u8], fault: &str| {
             let number = integer(word).ok().and_then(|number| usize::try_from(number).ok());
             number.filter(|number| *number > 0).ok_or_else(|| Error::text(fault))
@@ -135,6 +125,21 @@ impl Several {
             count = Some(above_0(number.ok_or(Error::Syntax)?, "count should be greater than 0")?);
         }
         Ok(Self { keys, end, count: count.unwrap_or(1) })
+    }
+
+    /// Takes elements out of the list at a key, and answers with the key and them. False if there
+    /// is no list.
+    pub(super) fn pop_from(&self, call: &mut Call<'_>, key: &[u8]) -> Result<bool, Error> {
+        let (size, reply) = (chunk_size(call), &mut call.reply);
+        let popped = call.keyspace.write(call.session.db, key, |slot| {
+            slot.alter(|list: &mut List| {
+                reply.array(2);
+                reply.bulk(key);
+                take(list, self.end, self.count, size, reply);
+                Edit::done(())
+            })
+        })?;
+        Ok(popped.is_some())
     }
 }
 

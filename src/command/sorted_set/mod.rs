@@ -1,6 +1,7 @@
 //! Sorted sets: ZADD, ZRANGE and their kind.
 
 mod add;
+mod blocking;
 mod bounds;
 mod combine;
 mod pop;
@@ -11,6 +12,7 @@ mod remove;
 
 pub(super) use add::{AddOptions, add_members};
 use add::{ZADD, ZINCRBY};
+use blocking::{BZMPOP, BZPOPMAX, BZPOPMIN};
 use combine::{ZDIFF, ZDIFFSTORE, ZINTER, ZINTERCARD, ZINTERSTORE, ZUNION, ZUNIONSTORE};
 use pop::{ZMPOP, ZPOPMAX, ZPOPMIN};
 use random::{ZRANDMEMBER, ZSCAN};
@@ -26,6 +28,9 @@ use crate::store::{Collection, Expiry, Limits, New, SortedSet, Text};
 
 /// The commands of this group, in the order of Redis' documentation.
 pub(super) const COMMANDS: &[&Command] = &[
+    &BZMPOP,
+    &BZPOPMAX,
+    &BZPOPMIN,
     &ZADD,
     &ZCARD,
     &ZCOUNT,

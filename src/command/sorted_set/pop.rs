@@ -9,7 +9,7 @@ use crate::command::{Argument, Call, Command, Error, Flags, Group, KeySpec};
 use crate::resp::{Args, Reply, Version};
 use crate::store::{Collection, Edit, Keyspace, SortedSet};
 
-const POPPED: &[&str] = &["RW", "access", "delete"];
+pub(super) const POPPED: &[&str] = &["RW", "access", "delete"];
 
 pub(super) static ZPOPMIN: Command = Command {
     name: "zpopmin",
@@ -97,30 +97,24 @@ pub(super) static ZMPOP: Command = Command {
 
 fn zmpop(call: &mut Call<'_>) -> Result<(), Error> {
     let request = ManyPop::parse(call.args.rest(1))?;
-    let reply = &mut call.reply;
     for key in request.keys.iter() {
-        let popped = pop(call.keyspace, call.session.db, key, request.end, request.count, |pop| {
-            reply.array(2);
-            reply.bulk(key);
-            pop.reply(reply, true);
-        })?;
-        if popped {
+        if request.pop_from(call, key)? {
             return Ok(());
         }
     }
-    reply.null_array();
+    call.reply.null_array();
     Ok(())
 }
 
 /// `numkeys key [key ...] <MIN | MAX> [COUNT count]`
-pub(in crate::command) struct ManyPop<'a> {
-    pub(in crate::command) keys: Args<'a>,
-    pub(in crate::command) end: End,
-    pub(in crate::command) count: usize,
+pub(super) struct ManyPop<'a> {
+    pub(super) keys: Args<'a>,
+    pub(super) end: End,
+    pub(super) count: usize,
 }
 
 impl<'a> ManyPop<'a> {
-    pub(in crate::command) fn parse(words: Args<'a>) -> Result<Self, Error> {
+    pub(super) fn parse(words: Args<'a>) -> Result<Self, Error> {
         let above_zero = |word: &[u8], fault: &str| {
             let number = integer(word).ok().and_then(|number| usize::try_from(number).ok());
             number.filter(|number| *number > 0).ok_or_else(|| Error::text(fault))
@@ -139,11 +133,22 @@ impl<'a> ManyPop<'a> {
         }
         Ok(Self { keys, end, count: count.unwrap_or(1) })
     }
+
+    /// Takes members out of the sorted set at a key, and answers with the key and them. False if
+    /// there is none.
+    pub(super) fn pop_from(&self, call: &mut Call<'_>, key: &[u8]) -> Result<bool, Error> {
+        let reply = &mut call.reply;
+        pop(call.keyspace, call.session.db, key, self.end, self.count, |pop| {
+            reply.array(2);
+            reply.bulk(key);
+            pop.reply(reply, true);
+        })
+    }
 }
 
 /// The end of a sorted set that members are taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::command) enum End {
+pub(super) enum End {
     Min,
     Max,
 }
@@ -159,7 +164,7 @@ impl End {
 }
 
 /// Members about to be taken out.
-pub(in crate::command) struct Popped<'a> {
+pub(super) struct Popped<'a> {
     set: &'a SortedSet,
     end: End,
     count: usize,
@@ -167,8 +172,12 @@ pub(in crate::command) struct Popped<'a> {
 
 impl Popped<'_> {
     /// Replies with an array of them, with their scores: as pairs, or all in a row.
-    pub(in crate::command) fn reply(&self, reply: &mut Reply<'_>, in_pairs: bool) {
+    pub(super) fn reply(&self, reply: &mut Reply<'_>, in_pairs: bool) {
         reply.array(if in_pairs { self.count } else { 2 * self.count });
+        self.reply_members(reply, in_pairs);
+    }
+
+    pub(super) fn reply_members(&self, reply: &mut Reply<'_>, in_pairs: bool) {
         self.set.visit(self.ranks(), self.end == End::Max, |member, score| {
             if in_pairs {
                 reply.array(2);
@@ -188,7 +197,7 @@ impl Popped<'_> {
 
 /// Takes up to `count` members out of the sorted set at a key, after `see` has seen them. False if
 /// there is no such key.
-pub(in crate::command) fn pop(
+pub(super) fn pop(
     keyspace: &mut Keyspace,
     db: usize,
     key: &[u8],

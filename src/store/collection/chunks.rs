@@ -438,7 +438,7 @@ impl Chunks {
         });
         if many {
             let gone: Vec<_> = counted.collect();
-            free::later(gone.iter().map(Node::heap_size).sum(), gone);
+            free::later(gone.iter().map(|node| node.part.heap_size()).sum(), gone);
         } else {
             counted.for_each(drop);
         }
