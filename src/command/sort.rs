@@ -162,6 +162,7 @@ fn destination(args: Args<'_>) -> Option<usize> {
             at += 1;
         } else if is(word, "STORE") && at + 1 < args.len() {
             found = Some(at + 1);
+            at += 1;
         }
         at += 1;
     }
@@ -361,6 +362,18 @@ mod tests {
     /// The elements that are answered, between commas.
     fn sorted(harness: &mut Harness, line: &str) -> String {
         bulks(&harness.run(line)).join(",")
+    }
+
+    /// A key that the handler stores to and that is not found beforehand is not held.
+    #[test]
+    fn the_destination_may_be_named_as_an_option_is() {
+        for mut harness in Harness::each_way() {
+            harness.run("RPUSH l 2 1");
+            for line in ["SORT l STORE LIMIT STORE d", "SORT l STORE GET STORE BY STORE d"] {
+                assert_eq!(harness.run(line), ":2\r\n", "{line}");
+                assert_eq!(harness.run("DEL d LIMIT GET BY"), ":1\r\n", "{line}");
+            }
+        }
     }
 
     /// The replies of redis-server 7.0.15.

@@ -1,7 +1,8 @@
 //! Fields chosen by chance.
 
 use super::READ;
-use crate::command::options::{integer, is};
+use crate::command::options::is;
+use crate::command::set::pick_count;
 use crate::command::string::reply_text;
 use crate::command::{Argument, Call, Command, Error, Group, KeySpec};
 use crate::resp::{Reply, Version};
@@ -47,16 +48,13 @@ fn hrandfield_one(call: &mut Call<'_>) -> Result<(), Error> {
 }
 
 fn hrandfield_count(call: &mut Call<'_>) -> Result<(), Error> {
-    let count = integer(&call.args[2])?;
-    if count == i64::MIN {
-        return Err(Error::NotBetween(-i64::MAX, i64::MAX));
-    }
+    let count = pick_count(&call.args[2])?;
     let with_values = match call.args.get(3) {
         Some(word) if call.args.len() == 4 && is(word, "WITHVALUES") => true,
         Some(_) => return Err(Error::Syntax),
         None => false,
     };
-    if with_values && !(-i64::MAX / 2..=i64::MAX / 2).contains(&count) {
+    if with_values && count > i64::MAX / 2 {
         return Err(Error::text("value is out of range"));
     }
     let random = &mut *call.random;
@@ -134,6 +132,16 @@ mod tests {
                 }
                 assert!(times.iter().all(|times| (40..170).contains(times)), "{count}: {times:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_count_that_no_reply_can_hold_is_refused() {
+        let mut harness = filled(1);
+        for line in ["HRANDFIELD h -134217729", "HRANDFIELD h -4611686018427387903 WITHVALUES"] {
+            let error = "-ERR value is out of range, value must between -134217728 and \
+                         9223372036854775807\r\n";
+            assert_eq!(harness.run(line), error, "{line}");
         }
     }
 
