@@ -18,6 +18,7 @@ mod many;
 mod pipelines;
 mod protocol;
 mod resp3;
+mod scans;
 mod shutdown;
 mod start;
 mod strings;
