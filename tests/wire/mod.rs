@@ -8,6 +8,7 @@ mod connections;
 mod databases;
 mod echo;
 mod expiry;
+mod freeing;
 mod handshake;
 mod hyperloglogs;
 mod inline;
