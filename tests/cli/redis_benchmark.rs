@@ -5,6 +5,30 @@ use crate::common::{Server, allow_many_descriptors};
 
 const TOOL: &str = "redis-benchmark";
 
+/// What it runs without `-t`.
+const ALL: [&str; 20] = [
+    "PING_INLINE",
+    "PING_MBULK",
+    "SET",
+    "GET",
+    "INCR",
+    "LPUSH",
+    "RPUSH",
+    "LPOP",
+    "RPOP",
+    "SADD",
+    "HSET",
+    "SPOP",
+    "ZADD",
+    "ZPOPMIN",
+    "LPUSH (needed to benchmark LRANGE)",
+    "LRANGE_100 (first 100 elements)",
+    "LRANGE_300 (first 300 elements)",
+    "LRANGE_500 (first 500 elements)",
+    "LRANGE_600 (first 600 elements)",
+    "MSET (10 keys)",
+];
+
 /// Runs it and checks that each test has its line of results.
 #[track_caller]
 fn expect_results(server: &Server, arguments: &[&str], tests: &[&str]) {
@@ -15,9 +39,38 @@ fn expect_results(server: &Server, arguments: &[&str], tests: &[&str]) {
         assert!(!printed.contains(wrong), "{printed}");
     }
     for test in tests {
-        let done = format!("{test}: ");
-        let has = |line: &str| line.contains(&done) && line.contains("requests per second");
-        assert!(ended.stdout.split(['\n', '\r']).any(has), "no {test}: {printed}");
+        let figure = ended.stdout.split(['\n', '\r']).find_map(|line| figure(line, test));
+        assert!(figure.is_some_and(|figure| figure > 0.0), "no {test}: {printed}");
+    }
+}
+
+/// The requests per second, if this is the line of results of that test.
+fn figure(line: &str, test: &str) -> Option<f64> {
+    let result = line.trim_start().strip_prefix(test)?.strip_prefix(": ")?;
+    let (figure, _) = result.split_once(" requests per second")?;
+    figure.parse().ok()
+}
+
+#[test]
+fn all_its_tests() {
+    for server in servers(TOOL) {
+        for arguments in [
+            &["-n", "1000"][..],
+            &["-n", "1000", "-r", "100000"],
+            &["-n", "3200", "-P", "16"],
+            &["-n", "1000", "-3"],
+            &["-n", "3200", "-r", "100000", "-P", "16", "-3"],
+        ] {
+            expect_results(&server, arguments, &ALL);
+        }
+    }
+}
+
+/// With threads of its own each of its tests takes a quarter of a second at least.
+#[test]
+fn all_its_tests_from_two_threads() {
+    for server in servers(TOOL) {
+        expect_results(&server, &["-n", "1000", "--threads", "2"], &ALL);
     }
 }
 
