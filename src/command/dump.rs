@@ -205,7 +205,7 @@ fn value<'a>(
 
 fn read_list(call: &Call<'_>, elements: &mut Elements) -> Result<List, Malformed> {
     let (mut list, size) = (List::default(), list::chunk_size(call));
-    while let Some(element) = elements.next()? {
+    while let Some(element) = elements.take()? {
         list.push(End::Right, element.text(&mut itoa::Buffer::new())?, size);
     }
     filled(list)
@@ -213,7 +213,7 @@ fn read_list(call: &Call<'_>, elements: &mut Elements) -> Result<List, Malformed
 
 fn read_set(call: &Call<'_>, elements: &mut Elements) -> Result<Set, Malformed> {
     let (mut set, limits) = (Set::default(), set::limits(call));
-    while let Some(member) = elements.next()? {
+    while let Some(member) = elements.take()? {
         let is_new = set.add(Text::new(member.text(&mut itoa::Buffer::new())?), limits);
         is_new.then_some(()).ok_or(Malformed)?;
     }
@@ -223,7 +223,7 @@ fn read_set(call: &Call<'_>, elements: &mut Elements) -> Result<Set, Malformed> 
 fn read_hash(call: &Call<'_>, elements: &mut Elements) -> Result<Hash, Malformed> {
     let (mut hash, limits) = (Hash::default(), hash::limits(call));
     let mut digits = [itoa::Buffer::new(), itoa::Buffer::new()];
-    while let Some(field) = elements.next()? {
+    while let Some(field) = elements.take()? {
         let value = elements.partner()?;
         let [one, other] = &mut digits;
         let is_new = hash.set(field.text(one)?, value.text(other)?, Ends::Never, limits);
@@ -234,7 +234,7 @@ fn read_hash(call: &Call<'_>, elements: &mut Elements) -> Result<Hash, Malformed
 
 fn read_sorted_set(call: &Call<'_>, elements: &mut Elements) -> Result<SortedSet, Malformed> {
     let (mut set, limits) = (SortedSet::default(), sorted_set::limits(call));
-    while let Some(member) = elements.next()? {
+    while let Some(member) = elements.take()? {
         let score = score(&elements.partner()?).ok_or(Malformed)?;
         let mut digits = itoa::Buffer::new();
         let before = set.update(member.text(&mut digits)?, limits, |_| Some(score)).before;
@@ -257,6 +257,8 @@ fn filled<T: Collection>(collection: T) -> Result<T, Malformed> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -366,7 +368,7 @@ mod tests {
         let payload = dumped(&mut harness, "a");
         let now = harness.now.unix_ms();
         let mut restore = |ttl: &str, rest: &[&[u8]]| {
-            let words = [&[b"RESTORE", b"b", ttl.as_bytes(), &payload[..], b"REPLACE"], rest];
+            let words = [&[&b"RESTORE"[..], b"b", ttl.as_bytes(), &payload, b"REPLACE"], rest];
             assert_eq!(harness.run_words(&words.concat()), "+OK\r\n");
             (harness.run("EXISTS b") == ":1\r\n").then(|| harness.expiry("b"))
         };
@@ -393,6 +395,11 @@ mod tests {
         assert_eq!(harness.run("OBJECT FREQ b"), ":77\r\n");
     }
 
+    static PAYLOADS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+        let mut harness = Harness::new();
+        fill(&mut harness).iter().map(|key| dumped(&mut harness, key)).collect()
+    });
+
     proptest! {
         /// Whoever forges the checksum as well gets a value that can be dumped, or an error.
         #[test]
@@ -402,8 +409,7 @@ mod tests {
             changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         ) {
             let mut harness = Harness::new();
-            let key = fill(&mut harness).swap_remove(key);
-            let mut body = rdb::open(&dumped(&mut harness, &key)).expect("it is whole").to_vec();
+            let mut body = rdb::open(&PAYLOADS[key]).expect("it is whole").to_vec();
             if changes.len() % 2 == 0 {
                 body[0] = object;
             }

@@ -20,7 +20,7 @@ impl Listpack {
     }
 
     /// The next element; None at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Item>, Malformed> {
+    pub(super) fn take(&mut self) -> Result<Option<Item>, Malformed> {
         let before = self.0.len();
         let first = self.0.try_get_u8()?;
         if first == Self::END {
@@ -83,7 +83,7 @@ impl Intset {
         fits.then_some(Self { numbers: bytes, width: width as usize }).ok_or(Malformed)
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<Item>, Malformed> {
+    pub(super) fn take(&mut self) -> Result<Option<Item>, Malformed> {
         if self.numbers.is_empty() {
             return Ok(None);
         }

@@ -116,7 +116,7 @@ impl Elements {
     }
 
     /// The next element; None at the end.
-    pub fn next(&mut self) -> Result<Option<Item>, Malformed> {
+    pub fn take(&mut self) -> Result<Option<Item>, Malformed> {
         match &mut self.layout {
             Layout::Strings(0) | Layout::Scored(0) => Ok(None),
             Layout::Strings(left) => {
@@ -131,15 +131,15 @@ impl Elements {
                     true => Ok(Some(Item::Double(self.rest.try_get_f64_le()?))),
                 }
             }
-            Layout::Listpack(listpack) => listpack.next(),
-            Layout::Intset(intset) => intset.next(),
+            Layout::Listpack(listpack) => listpack.take(),
+            Layout::Intset(intset) => intset.take(),
             Layout::Nodes(left, node) => next_of_nodes(&mut self.rest, left, node),
         }
     }
 
     /// The element that must follow another.
     pub fn partner(&mut self) -> Result<Item, Malformed> {
-        self.next()?.ok_or(Malformed)
+        self.take()?.ok_or(Malformed)
     }
 }
 
@@ -150,7 +150,7 @@ fn next_of_nodes(
 ) -> Result<Option<Item>, Malformed> {
     loop {
         if let Some(listpack) = node
-            && let Some(item) = listpack.next()?
+            && let Some(item) = listpack.take()?
         {
             return Ok(Some(item));
         }
@@ -240,7 +240,7 @@ mod tests {
             | Object::SortedSet(elements) => elements,
         };
         let mut parts = Vec::new();
-        while let Some(item) = elements.next()? {
+        while let Some(item) = elements.take()? {
             parts.push(item);
         }
         Ok(parts)
