@@ -15,7 +15,7 @@
 //! | report | [`info`] | the counters of all reactors, as text |
 //! | people | [`session`], [`instance`], [`client`] | one client; what all reactors share |
 //! | matter | [`resp`], [`store`], [`config`], [`stats`] | protocol, keys, directives, counters |
-//! | ground | [`clock`], [`output`], [`mailbox`], [`peer`], [`number`], [`glob`], [`memory`] | time, bytes on their way out, doorbells, addresses, numbers, patterns, what is allocated |
+//! | ground | [`clock`], [`output`], [`mailbox`], [`peer`], [`number`], [`glob`], [`memory`], [`rdb`] | time, bytes on their way out, doorbells, addresses, numbers, patterns, what is allocated, the format of dumps |
 
 pub mod client;
 pub mod clock;
@@ -29,6 +29,7 @@ pub mod memory;
 pub mod number;
 pub mod output;
 pub mod peer;
+pub mod rdb;
 pub mod reactor;
 pub mod resp;
 pub mod server;

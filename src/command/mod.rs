@@ -15,6 +15,7 @@ pub mod connection;
 pub mod database;
 pub mod debug;
 pub mod dispatch;
+pub mod dump;
 pub mod error;
 pub mod expire;
 pub mod generic;

@@ -18,6 +18,7 @@ const GROUPS: &[&[&Command]] = &[
     super::generic::COMMANDS,
     super::expire::COMMANDS,
     super::rename::COMMANDS,
+    super::dump::COMMANDS,
     super::scan::COMMANDS,
     super::sort::COMMANDS,
     super::object::COMMANDS,

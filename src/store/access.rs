@@ -17,11 +17,22 @@ pub struct Lfu {
     pub decay_time: u64,
 }
 
+/// A use that a key had elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// The last one.
+    SecondsAgo(u64),
+    /// On the scale of an LFU policy.
+    Frequency(u8),
+}
+
 /// An entry that was just made: nobody has used it.
 pub(super) const UNUSED: u32 = 0;
 
 /// Ticks of the clock in a second.
 const TICKS: u64 = 1 << 8;
+/// Another reactor's clock may be ahead of this one's, by far less than an hour.
+const AHEAD: u32 = 3600 * TICKS as u32;
 /// The counter of a new key, which must not be the first one to go.
 const NEW: u8 = 5;
 
@@ -71,13 +82,27 @@ impl AccessClock {
                 counter.saturating_add(u8::from(counts))
             }
         };
-        entry.set_access(u32::from(self.minutes) << 16 | u32::from(counter) << 8);
+        self.set_frequency(entry, counter);
+    }
+
+    /// Gives an entry a use of its past, if it is of the kind that is kept.
+    pub(super) fn set_use(&self, entry: &mut Entry, last_use: Use) {
+        match (last_use, self.lfu) {
+            (Use::SecondsAgo(seconds), None) => {
+                let ticks = seconds.saturating_mul(TICKS).min((u32::MAX - AHEAD).into());
+                entry.set_access(self.now.wrapping_sub(ticks as u32));
+            }
+            (Use::Frequency(frequency), Some(_)) => self.set_frequency(entry, frequency),
+            _ => {}
+        }
+    }
+
+    fn set_frequency(&self, entry: &mut Entry, frequency: u8) {
+        entry.set_access(u32::from(self.minutes) << 16 | u32::from(frequency) << 8);
     }
 
     /// Ticks since the last use.
     pub(super) fn idle_ticks(&self, access: u32) -> u32 {
-        /// Another reactor's clock may be ahead of this one's, by far less than an hour.
-        const AHEAD: u32 = 3600 * TICKS as u32;
         let idle = self.now.wrapping_sub(access);
         if idle > u32::MAX - AHEAD { 0 } else { idle }
     }

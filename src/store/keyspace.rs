@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use ahash::RandomState;
 
-use super::access::{AccessClock, Lfu};
+use super::access::{AccessClock, Lfu, Use};
 use super::collection::{Collection, WrongType};
 use super::entry::Entry;
 use super::eviction::Evictor;
@@ -232,6 +232,14 @@ impl Keyspace {
             self.changed(change);
         }
         outcome
+    }
+
+    /// Notes a use that a key had elsewhere.
+    pub fn set_use(&mut self, db: usize, key: &[u8], last_use: Use) {
+        let Some((place, position)) = self.find(db, key) else { return };
+        if let Some(entry) = self.side.segment(place).0.at_mut(position) {
+            self.clock.set_use(entry, last_use);
+        }
     }
 
     /// How many keys a database has.

@@ -20,7 +20,7 @@ mod slot;
 mod value;
 mod waiting;
 
-pub use access::Lfu;
+pub use access::{Lfu, Use};
 pub use collection::{
     AnyCollection, Bounds, ChunkSize, Collection, End, Ends, Hash, Limits, List, Set, SetLimits,
     SortedSet, Update, WrongType,

@@ -79,7 +79,7 @@ fn reply_value(reply: &mut Reply<'_>, value: Option<Text<'_>>) {
 
 /// How large a hash may become before it is a table.
 #[inline]
-fn limits(call: &Call<'_>) -> Limits {
+pub(super) fn limits(call: &Call<'_>) -> Limits {
     let config = &call.instance.config;
     Limits {
         entries: config.hash_max_listpack_entries.get() as usize,

@@ -48,7 +48,7 @@ fn set<'a>(call: &'a mut Call<'_>) -> Result<Option<&'a Set>, Error> {
 
 /// How large a set may become in each of its forms.
 #[inline]
-fn limits(call: &Call<'_>) -> SetLimits {
+pub(super) fn limits(call: &Call<'_>) -> SetLimits {
     let config = &call.instance.config;
     SetLimits {
         integers: config.set_max_intset_entries.get() as usize,
