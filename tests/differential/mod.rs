@@ -39,10 +39,8 @@ const GROUPS: &[(usize, &[Generator])] = &[
     (2, blocking::COMMANDS),
     (8, sets::COMMANDS),
     (2, sorts::COMMANDS),
-    (8, lists::COMMANDS),
     (10, sorted_sets::COMMANDS),
     (6, geo::COMMANDS),
-    (10, sorted_sets::COMMANDS),
     (1, connection::COMMANDS),
     (1, server::COMMANDS),
 ];
@@ -78,8 +76,6 @@ pub enum Compare {
     /// Members of the set that is named by the first word, as many as the other server picks; a
     /// command that removes them does so on both servers.
     Picks,
-    /// The name of an encoding. Redis 7.0 has no listpacks for sets and lists, as
-    /// later versions do.
     /// The name of an encoding. Redis 7.0 has no listpacks for sets and lists, as later versions do.
     Encoding,
     /// The first call of an iteration that sees the same elements.
