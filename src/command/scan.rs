@@ -91,9 +91,7 @@ fn scan(call: &mut Call<'_>) -> Result<(), Error> {
             found.add(key);
         }
     });
-    call.reply.array(2);
-    call.reply.bulk(itoa::Buffer::new().format(next.0).as_bytes());
-    found.write(&mut call.reply);
+    found.write_with_cursor(next.0, &mut call.reply);
     Ok(())
 }
 
@@ -175,7 +173,14 @@ impl Found {
         self.count += 1;
     }
 
-    pub(super) fn write(&self, reply: &mut Reply<'_>) {
+    /// Where to go on, then what was found: the reply of SCAN and its kind.
+    pub(super) fn write_with_cursor(&self, next: u64, reply: &mut Reply<'_>) {
+        reply.array(2);
+        reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+        self.write(reply);
+    }
+
+    fn write(&self, reply: &mut Reply<'_>) {
         reply.array(self.count);
         for segment in self.elements.segments(0) {
             reply.output().extend(segment);

@@ -43,9 +43,7 @@ fn sscan(call: &mut Call<'_>) -> Result<(), Error> {
             }
         });
     }
-    call.reply.array(2);
-    call.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-    found.write(&mut call.reply);
+    found.write_with_cursor(next, &mut call.reply);
     Ok(())
 }
 
