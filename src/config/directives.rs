@@ -1,5 +1,6 @@
-//! The table of directives. A new one is a block here and a field of [`Values`](super::Values).
+//! The tables of directives. A new one is a block here and a field of [`Values`](super::Values).
 
+use super::client_directives::CLIENT_DIRECTIVES;
 use super::directive::{Directive, Set};
 use super::parse::{
     ValueError, addresses, choice, choice_name, integer, memory, no_save_points, only, permissions,
@@ -14,7 +15,11 @@ const PERSISTENCE: &str = "Persistence";
 const LOG: &str = "Log";
 
 /// All directives, those of a group together.
-pub static DIRECTIVES: &[Directive] = &[
+pub fn directives() -> impl Iterator<Item = &'static Directive> {
+    DIRECTIVES.iter().chain(CLIENT_DIRECTIVES)
+}
+
+static DIRECTIVES: &[Directive] = &[
     Directive {
         name: "bind",
         alias: None,
@@ -84,46 +89,6 @@ pub static DIRECTIVES: &[Directive] = &[
         get: |values| values.tcp_backlog.to_string(),
         set: Set::AtStart(|values, text| {
             values.tcp_backlog = integer(text, 0..=i32::MAX as u64)? as u32;
-            Ok(())
-        }),
-    },
-    Directive {
-        name: "tcp-keepalive",
-        alias: None,
-        group: NETWORK,
-        value_name: "seconds",
-        default: "300",
-        help: "Silence after which the kernel asks a client if it is still there; 0 never asks",
-        get: |values| values.tcp_keepalive.get().to_string(),
-        set: Set::Live(|values, text| {
-            // More is EINVAL: MAX_TCP_KEEPIDLE of the kernel.
-            values.tcp_keepalive.set(integer(text, 0..=32_767)?);
-            Ok(())
-        }),
-    },
-    Directive {
-        name: "timeout",
-        alias: None,
-        group: NETWORK,
-        value_name: "seconds",
-        default: "0",
-        help: "Silence after which a client is closed; 0 is never",
-        get: |values| values.timeout.get().to_string(),
-        set: Set::Live(|values, text| {
-            values.timeout.set(integer(text, 0..=i32::MAX as u64)?);
-            Ok(())
-        }),
-    },
-    Directive {
-        name: "maxclients",
-        alias: None,
-        group: NETWORK,
-        value_name: "number",
-        default: "10000",
-        help: "Clients connected at the same time; those beyond it are refused",
-        get: |values| values.maxclients.get().to_string(),
-        set: Set::Live(|values, text| {
-            values.maxclients.set(integer(text, 1..=u64::from(u32::MAX))?);
             Ok(())
         }),
     },
@@ -391,19 +356,6 @@ pub static DIRECTIVES: &[Directive] = &[
         }),
     },
     Directive {
-        name: "proto-max-bulk-len",
-        alias: None,
-        group: KEYS,
-        value_name: "bytes",
-        default: "512mb",
-        help: "Longest key or value; at least 1mb",
-        get: |values| values.proto_max_bulk_len.get().to_string(),
-        set: Set::Live(|values, text| {
-            values.proto_max_bulk_len.set(memory(text, 1 << 20..=i64::MAX as u64)?);
-            Ok(())
-        }),
-    },
-    Directive {
         name: "hll-sparse-max-bytes",
         alias: None,
         group: KEYS,
@@ -487,8 +439,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_lower_case() {
-        let mut names: Vec<&str> = DIRECTIVES
-            .iter()
+        let mut names: Vec<&str> = directives()
             .flat_map(|directive| [Some(directive.name), directive.alias])
             .flatten()
             .collect();
@@ -501,7 +452,7 @@ mod tests {
 
     #[test]
     fn each_is_explained_in_one_line() {
-        for directive in DIRECTIVES {
+        for directive in directives() {
             let help = directive.help;
             assert!(!help.is_empty() && help.len() <= 90, "{}", directive.name);
             assert!(!help.contains('\n') && !help.ends_with('.'), "{}", directive.name);
@@ -510,7 +461,7 @@ mod tests {
 
     #[test]
     fn those_of_a_group_stand_together() {
-        let mut groups: Vec<&str> = DIRECTIVES.iter().map(|directive| directive.group).collect();
+        let mut groups: Vec<&str> = directives().map(|directive| directive.group).collect();
         groups.dedup();
         let count = groups.len();
         groups.sort_unstable();
