@@ -2,7 +2,7 @@
 
 use super::parse::ValueError;
 use super::values::Values;
-use super::{Config, DIRECTIVES};
+use super::{Config, directives};
 
 /// A setting of the server: flag, line of help, default, and how CONFIG GET and SET reach it.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) enum Set {
 impl Directive {
     /// The directive of that name, in any case.
     pub fn find(name: &str) -> Option<&'static Self> {
-        DIRECTIVES.iter().find(|directive| directive.name.eq_ignore_ascii_case(name))
+        directives().find(|directive| directive.name.eq_ignore_ascii_case(name))
     }
 
     /// Its value in `config`, as text that sets it again.

@@ -14,10 +14,13 @@ use std::ops::Deref;
 use parking_lot::Mutex;
 
 pub use directive::Directive;
-pub use directives::DIRECTIVES;
+pub use directives::directives;
 pub use live::{Chosen, Live, Number};
 pub use parse::ValueError;
-pub use values::{Admission, BackendChoice, BindAddress, EvictionPolicy, LogLevel, Mode, Values};
+pub use values::{
+    Admission, BackendChoice, BindAddress, ClientCertificates, EvictionPolicy, LogLevel, Mode,
+    Values,
+};
 
 use directive::Set;
 
@@ -49,7 +52,7 @@ impl Default for Config {
     /// Every directive at its default.
     fn default() -> Self {
         let mut config = Self { values: Values::default(), change: Mutex::new(()), system: None };
-        for directive in DIRECTIVES {
+        for directive in directives() {
             config.start(directive, directive.default).expect("a test sets every default");
         }
         config
@@ -105,8 +108,7 @@ impl Config {
         &self,
         matches: impl Fn(&str) -> bool,
     ) -> impl Iterator<Item = (&'static str, String)> {
-        DIRECTIVES
-            .iter()
+        directives()
             .filter(move |directive| matches(directive.name))
             .map(|directive| (directive.name, directive.value(self)))
     }
@@ -213,7 +215,7 @@ mod tests {
     #[test]
     fn every_value_can_be_set_to_itself() {
         let mut config = Config::default();
-        for directive in DIRECTIVES {
+        for directive in directives() {
             let before = directive.value(&config);
             assert_eq!(config.start(directive, &before), Ok(()), "{}", directive.name);
             assert_eq!(directive.value(&config), before, "{}", directive.name);
@@ -227,6 +229,7 @@ mod tests {
         let others = [
             ("bind", "* -::* 10.0.0.1"),
             ("port", "7000"),
+            ("tls-port", "7001"),
             ("unixsocket", "/run/torc.sock"),
             ("unixsocketperm", "770"),
             ("tcp-backlog", "128"),
@@ -260,6 +263,14 @@ mod tests {
             ("save", ""),
             ("appendonly", "no"),
             ("loglevel", "warning"),
+            ("tls-cert-file", "/run/server.crt"),
+            ("tls-key-file", "/run/server.key"),
+            ("tls-ca-cert-file", "/run/ca.crt"),
+            ("tls-ca-cert-dir", "/run/ca"),
+            ("tls-auth-clients", "optional"),
+            ("tls-protocols", "TLSv1.3"),
+            ("tls-ciphers", "ECDHE-RSA-AES128-GCM-SHA256"),
+            ("tls-ciphersuites", "TLS_AES_128_GCM_SHA256"),
         ];
         let mut config = Config::default();
         for (name, text) in others {

@@ -1,4 +1,6 @@
-//! The table of directives. A new one is a block here and a field of [`Values`](super::Values).
+//! The tables of directives. A new one is a block here and a field of [`Values`](super::Values).
+
+mod tls;
 
 use super::directive::{Directive, Set};
 use super::parse::{
@@ -14,7 +16,11 @@ const PERSISTENCE: &str = "Persistence";
 const LOG: &str = "Log";
 
 /// All directives, those of a group together.
-pub static DIRECTIVES: &[Directive] = &[
+pub fn directives() -> impl Iterator<Item = &'static Directive> {
+    SERVER.iter().chain(tls::TLS)
+}
+
+static SERVER: &[Directive] = &[
     Directive {
         name: "bind",
         alias: None,
@@ -38,10 +44,23 @@ pub static DIRECTIVES: &[Directive] = &[
         group: NETWORK,
         value_name: "number",
         default: "6379",
-        help: "TCP port; 0 takes any free one and logs it",
+        help: "TCP port; 0 takes any free one and logs it, or none beside a tls-port",
         get: |values| values.port.to_string(),
         set: Set::AtStart(|values, text| {
             values.port = integer(text, 0..=u64::from(u16::MAX))? as u16;
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "tls-port",
+        alias: None,
+        group: NETWORK,
+        value_name: "number",
+        default: "0",
+        help: "TCP port that speaks TLS; none if 0",
+        get: |values| values.tls_port.to_string(),
+        set: Set::AtStart(|values, text| {
+            values.tls_port = integer(text, 0..=u64::from(u16::MAX))? as u16;
             Ok(())
         }),
     },
@@ -487,8 +506,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_lower_case() {
-        let mut names: Vec<&str> = DIRECTIVES
-            .iter()
+        let mut names: Vec<&str> = directives()
             .flat_map(|directive| [Some(directive.name), directive.alias])
             .flatten()
             .collect();
@@ -501,7 +519,7 @@ mod tests {
 
     #[test]
     fn each_is_explained_in_one_line() {
-        for directive in DIRECTIVES {
+        for directive in directives() {
             let help = directive.help;
             assert!(!help.is_empty() && help.len() <= 90, "{}", directive.name);
             assert!(!help.contains('\n') && !help.ends_with('.'), "{}", directive.name);
@@ -510,7 +528,7 @@ mod tests {
 
     #[test]
     fn those_of_a_group_stand_together() {
-        let mut groups: Vec<&str> = DIRECTIVES.iter().map(|directive| directive.group).collect();
+        let mut groups: Vec<&str> = directives().map(|directive| directive.group).collect();
         groups.dedup();
         let count = groups.len();
         groups.sort_unstable();
