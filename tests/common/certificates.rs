@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair,
 };
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -83,6 +84,7 @@ impl Certificates {
 fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut parameters = CertificateParams::default();
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    parameters.distinguished_name.push(DnType::CommonName, "authority");
     let key = KeyPair::generate().expect("there are random numbers");
     CertifiedIssuer::self_signed(parameters, key).expect("the parameters are sound")
 }
@@ -97,6 +99,7 @@ fn sign(
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
     let mut parameters = CertificateParams::new(names).expect("they are names");
     parameters.extended_key_usages = vec![usage];
+    parameters.distinguished_name.push(DnType::CommonName, name);
     let key = KeyPair::generate().expect("there are random numbers");
     let certificate = parameters.signed_by(&key, authority).expect("the parameters are sound");
     let write = |end: &str, text: String| {

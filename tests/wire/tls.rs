@@ -190,7 +190,9 @@ fn whatever_else_comes_is_closed_alone() {
 /// A peer that says that it ends is told the same, after all that it has asked for.
 #[test]
 fn both_sides_say_that_they_end() {
-    let (mut server, certificates, mut client) = connected();
+    let certificates = Certificates::new();
+    let mut server = Start::torc(backend()).tls(&certificates).start();
+    let mut client = server.connect_tls(&certificates.friend());
     client.talk(&[("QUIT", "+OK\r\n")]);
     client.expect_closed();
     let mut client = server.connect_tls(&certificates.friend());
