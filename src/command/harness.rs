@@ -97,8 +97,9 @@ impl Harness {
             reactor,
             fd: 0,
             address: PeerAddress::Tcp { peer: somewhere, local: somewhere },
+            connected: instance.started.steady,
         };
-        let client = instance.clients.add(peer, instance.started.steady);
+        let client = instance.clients.add(peer);
         Session::new(client, instance.config.requirepass.get().is_empty())
     }
 

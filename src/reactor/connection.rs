@@ -7,9 +7,9 @@ use crate::clock::Now;
 use crate::output::Output;
 use crate::reactor::backend::{RecvEnd, Sending};
 use crate::reactor::buffers::Outputs;
-use crate::reactor::incoming::Incoming;
 use crate::reactor::limits::{Excess, Limits};
 use crate::reactor::outgoing::Outgoing;
+use crate::service::incoming::Incoming;
 use crate::service::{Next, Served, Service};
 
 /// What the connections served in one tick share.
@@ -93,12 +93,12 @@ impl<Session> Connection<Session> {
         if self.phase != Phase::Open {
             return;
         }
-        if self.incoming.is_empty() && self.may_execute(turn) {
+        if self.incoming.is_empty() && !self.owed && self.may_execute(turn) {
             let served = self.serve(bytes.len(), turn, |session, output, now| {
                 service.serve(session, bytes, output, now)
             });
             let rest = bytes.get(served.consumed..).unwrap_or_default();
-            return self.keep(rest, served.next);
+            return self.keep(rest, served.next, service, turn);
         }
         if !self.incoming.arrived(bytes) {
             return;
@@ -130,7 +130,7 @@ impl<Session> Connection<Session> {
             })
         });
         self.incoming = incoming;
-        self.keep(&[], served.next);
+        self.keep(&[], served.next, service, turn);
     }
 
     /// Has `len` bytes served.
@@ -160,19 +160,22 @@ impl<Session> Connection<Session> {
         service.answered(&mut self.session, answer, room);
         self.active = turn.now.steady;
         self.blocked = false;
-        self.owed = !self.incoming.is_empty();
+        self.owed = true; // what has come meanwhile, and what the service had left over
     }
 
     /// Keeps what the service left over, and what it wants next.
-    fn keep(&mut self, rest: &[u8], next: Next) {
+    fn keep<S>(&mut self, rest: &[u8], next: Next, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
         let missing = if let Next::Read { missing } = next { missing } else { 0 };
         self.incoming.keep(rest, missing);
         self.owed = false;
         match next {
             Next::Read { .. } => {}
-            Next::Yield => self.owed = !self.incoming.is_empty(),
+            Next::Yield => self.owed = true,
             Next::Block => self.blocked = true,
-            Next::Close => self.drain(),
+            Next::Close => self.drain(service, turn),
         }
     }
 
@@ -250,28 +253,40 @@ impl<Session> Connection<Session> {
         self.phase == Phase::Open && !self.eof && !self.outgoing.is_paused() && !backlog
     }
 
+    /// When the peer has sent its last and all that could be executed is, the connection drains.
+    pub(super) fn check_eof<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        if self.eof && !self.owed {
+            self.drain(service, turn);
+        }
+    }
+
     /// No more requests: what was answered leaves, then the connection closes.
-    pub(super) fn drain(&mut self) {
+    pub(super) fn drain<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
         if self.phase == Phase::Open {
             self.phase = Phase::Draining;
             self.incoming = Incoming::default();
             self.owed = false;
+            service.finish(&mut self.session, self.outgoing.room(turn.outputs, turn.limits));
         }
     }
 
     /// Nothing more leaves.
     pub(super) fn abandon(&mut self) {
-        self.drain();
         self.phase = Phase::Closing;
+        self.incoming = Incoming::default();
+        self.owed = false;
         self.outgoing.abandon();
     }
 
-    /// Looks whether the connection has come to its end: when the peer has sent its last and all
-    /// that could be executed is, it drains; when all is sent, it closes. Returns true from then on.
+    /// Looks whether the connection has come to its end: when it drains and all is sent, it closes.
+    /// Returns true from then on.
     pub(super) fn is_ending(&mut self) -> bool {
-        if self.phase == Phase::Open && self.eof && !self.owed {
-            self.drain();
-        }
         if self.phase == Phase::Draining && self.outgoing.is_done() {
             self.phase = Phase::Closing;
         }
@@ -388,6 +403,7 @@ mod tests {
         /// Starts a send that stays in flight; what it would send.
         fn send(&mut self) -> Option<Output> {
             let mut sent = None;
+            self.turn(|connection, service, turn| connection.check_eof(service, turn));
             self.connection.start_send(&mut self.outputs, |output, _| {
                 sent = Some(output);
                 Sending::InFlight

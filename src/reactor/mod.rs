@@ -5,7 +5,6 @@ mod buf_ring;
 mod buffers;
 mod connection;
 pub mod epoll;
-mod incoming;
 mod limits;
 mod links;
 pub mod listener;
@@ -234,7 +233,10 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let limits = &self.options.limits;
         for &id in &self.touched {
             let Some(connection) = self.connections.get_mut(id) else { continue };
-            let bytes = connection.start_send(&mut self.outputs, |output, is_awaited| {
+            let outputs = &mut self.outputs;
+            let mut turn = Turn { now: self.now, tick: self.tick, limits, outputs };
+            connection.check_eof(&mut self.service, &mut turn);
+            let bytes = connection.start_send(turn.outputs, |output, is_awaited| {
                 self.backend.send(id, output, is_awaited)
             });
             if bytes > 0 {
@@ -325,7 +327,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         });
         match self.stop_at {
             None if self.links.stop.is_asked() => self.begin_stop(),
-            Some(at) if now >= at => self.end_all(Connection::abandon),
+            Some(at) if now >= at => self.end_all(|connection, _, _| connection.abandon()),
             _ => {}
         }
         if self.is_patrolled() && now - self.patrolled >= PATROL {
@@ -348,10 +350,18 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         self.end_all(Connection::drain);
     }
 
-    fn end_all(&mut self, end: fn(&mut Connection<S::Session>)) {
+    fn end_all(&mut self, end: fn(&mut Connection<S::Session>, &mut S, &mut Turn<'_>)) {
         let ids: Vec<_> = self.connections.ids().collect();
         for id in ids {
-            self.with(id, end);
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            let mut turn = Turn {
+                now: self.now,
+                tick: self.tick,
+                limits: &self.options.limits,
+                outputs: &mut self.outputs,
+            };
+            end(connection, &mut self.service, &mut turn);
+            self.touch(id);
         }
     }
 
@@ -443,6 +453,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             reactor: self.options.index,
             fd: endpoint.fd,
             address: endpoint.address,
+            connected: self.now.steady,
         });
         self.connections.insert(Connection::new(session, self.now.steady));
         self.links.stats.accepted.add(1);

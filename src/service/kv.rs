@@ -211,7 +211,7 @@ impl Service for Kv {
 
     fn open(&mut self, peer: Peer) -> Session {
         let instance = &self.worker.instance;
-        let client = instance.clients.add(peer, Instant::now());
+        let client = instance.clients.add(peer);
         Session::new(client, instance.config.requirepass.get().is_empty())
     }
 

@@ -5,6 +5,7 @@
 mod random;
 mod scenarios;
 mod talk;
+mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -35,7 +35,7 @@ fn a_seed_plays_the_same_run_again() {
     }
 }
 
-fn each_seed(play: impl Fn(u64)) {
+pub(crate) fn each_seed(play: impl Fn(u64)) {
     let number = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
     let seeds = match number("TORC_SEED") {
         Some(seed) => seed..seed + 1,

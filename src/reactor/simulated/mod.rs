@@ -21,6 +21,7 @@ use crate::reactor::backend::{Backend, Endpoint, Engine, Event, Sending, Wait};
 use network::Network;
 
 pub use faults::Faults;
+pub use network::PORT;
 pub use peer::Peer;
 pub use simulation::Simulation;
 

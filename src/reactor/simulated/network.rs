@@ -18,6 +18,9 @@ use crate::reactor::backend::{Endpoint, Errno, Event, RecvEnd, Sending, Wait};
 
 type Events = Vec<Event<Simulated>>;
 
+/// The server's port.
+pub const PORT: u16 = 1;
+
 /// When simulated time begins, in microseconds since the Unix epoch.
 const BEGINNING: u64 = 1_000_000_000_000_000;
 
@@ -224,8 +227,8 @@ impl Network {
         self.names.insert(id, link);
         self.open.push(link);
         self.links[link].end = End::Open(id);
-        let somewhere = SocketAddr::from((Ipv4Addr::LOCALHOST, link as u16));
-        let address = PeerAddress::Tcp { peer: somewhere, local: somewhere };
+        let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let address = PeerAddress::Tcp { peer: at(link as u16), local: at(PORT) };
         Ok(Endpoint { fd: link as i32, address })
     }
 

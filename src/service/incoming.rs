@@ -1,16 +1,16 @@
-//! The receiving side of a connection: bytes that have arrived and were not executed yet.
+//! What stands before a service: bytes that have arrived and were not executed yet.
 
 use bytes::Bytes;
 
-use crate::reactor::buffers::Tail;
-use crate::service::Served;
+use super::Served;
+use super::tail::Tail;
 
 /// A tail of so many bytes is lent to the service with its memory: it may hold a large value.
 const SHARED_FROM: usize = 16 * 1024;
 
 /// What one connection has sent and the service has not consumed.
 #[derive(Debug, Default)]
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     tail: Tail,
     /// Bytes that the service waits for before it can do anything.
     missing: usize,
@@ -18,21 +18,21 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// Adds what has arrived. True when the service may find a whole request in all of it.
-    pub(super) fn arrived(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) fn arrived(&mut self, bytes: &[u8]) -> bool {
         self.tail.append(bytes, self.missing);
         self.missing = self.missing.saturating_sub(bytes.len());
         self.missing == 0
     }
 
     /// Adds what the service has left over, which waits for so many bytes more if that is known.
-    pub(super) fn keep(&mut self, rest: &[u8], missing: usize) {
+    pub(crate) fn keep(&mut self, rest: &[u8], missing: usize) {
         self.tail.append(rest, 0);
         self.missing = missing;
     }
 
     /// Shows `serve` all bytes, with the memory that they lie in if they are many, and forgets those
     /// that it has consumed.
-    pub(super) fn lend(&mut self, serve: impl FnOnce(&[u8], Option<&Bytes>) -> Served) -> Served {
+    pub(crate) fn lend(&mut self, serve: impl FnOnce(&[u8], Option<&Bytes>) -> Served) -> Served {
         if self.len() < SHARED_FROM {
             let served = serve(self.tail.bytes(), None);
             self.tail.consume(served.consumed);
@@ -44,11 +44,11 @@ impl Incoming {
         served
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.tail.bytes().len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.tail.is_empty()
     }
 }
