@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dispatch::{Worker, silence};
-use super::{Argument, Call, Error, Kind};
+use super::{Argument, Call, Error, Kind, panics};
 use crate::client::{Client, Waiter};
 use crate::clock::Now;
 use crate::instance::Instance;
@@ -162,7 +162,7 @@ impl Worker {
                 random: &mut self.random,
                 now,
             };
-            let served = (waiting.serve)(&mut call, key);
+            let served = panics::contain(entry.number, || (waiting.serve)(&mut call, key));
             if let Err(error) = &served {
                 answer.rewind(before);
                 let message = error.message();

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::keys::keys;
 use super::maxmemory::{self, Outcome, Room};
 use super::table::{Entry, TABLE, Table};
-use super::{Call, Command, Error, Flags};
+use super::{Call, Command, Error, Flags, blocking, panics};
 use crate::clock::Now;
 use crate::instance::Instance;
 use crate::output::{Mark, Output};
@@ -176,15 +176,20 @@ impl Worker {
             random: &mut self.random,
             now,
         };
-        let outcome = (command.run)(&mut call);
+        let outcome = panics::contain(entry.number, || (command.run)(&mut call));
         self.keyspace.release();
         stats.calls.add(1);
         if let Some(begun) = begun {
             stats.timed.add(1);
             stats.nanoseconds.add(begun.elapsed().as_nanos() as u64);
         }
-        if outcome.is_err() {
+        if let Err(error) = &outcome {
             stats.failed.add(1);
+            if *error == Error::Internal {
+                // It has its answer, whatever it has begun to wait for.
+                session.blocked = None;
+                blocking::stop_waiting(&mut self.keyspace, &session.client);
+            }
         }
         outcome
     }
