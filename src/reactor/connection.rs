@@ -1,29 +1,16 @@
-//! One connection: what it has received and not yet executed, what it has answered and not yet
-//! sent, and how far its end has come.
+//! One connection: its [receiving side](Incoming), its [sending side](Outgoing), when what has
+//! arrived is executed, and how far its end has come.
 
 use std::time::{Duration, Instant};
 
 use crate::clock::Now;
 use crate::output::Output;
 use crate::reactor::backend::{RecvEnd, Sending};
-use crate::reactor::buffers::{Outputs, Tail};
+use crate::reactor::buffers::Outputs;
+use crate::reactor::incoming::Incoming;
+use crate::reactor::limits::Limits;
+use crate::reactor::outgoing::Outgoing;
 use crate::service::{Next, Served, Service};
-
-/// A tail of so many bytes is lent to the service with its memory: it may hold a large value.
-const SHARED_FROM: usize = 16 * 1024;
-
-/// How much a connection may take; see [`Options`](super::Options).
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Unsent bytes beyond which a connection's requests are neither read nor executed.
-    pub high_water: usize,
-    /// Unsent bytes at which that ends.
-    pub low_water: usize,
-    /// Unsent bytes beyond which a connection is closed. 0: no limit.
-    pub hard_limit: usize,
-    /// Bytes of requests that one connection may have executed in a tick, about.
-    pub bytes_per_tick: usize,
-}
 
 /// What the connections served in one tick share.
 #[derive(Debug)]
@@ -58,14 +45,11 @@ pub(super) struct Connection<Session> {
     pub(super) session: Session,
     phase: Phase,
     pub(super) recv: Recv,
-    sending: bool,
     /// The peer will send nothing more.
     eof: bool,
     /// Both directions were ended; what is in flight is on its way back.
     shut: bool,
-    /// Over the high-water mark, and not yet under the low one.
-    paused: bool,
-    /// The tail may hold whole requests that have not been executed.
+    /// What has arrived may hold whole requests that have not been executed.
     owed: bool,
     /// Nothing is executed before an answer has come from elsewhere.
     blocked: bool,
@@ -75,12 +59,8 @@ pub(super) struct Connection<Session> {
     pub(super) touched: bool,
     /// When something came or went last.
     pub(super) active: Instant,
-    tail: Tail,
-    /// Bytes that the service waits for before it can do anything.
-    missing: usize,
-    output: Output,
-    /// Bytes in the send in flight.
-    leaving: usize,
+    incoming: Incoming,
+    outgoing: Outgoing,
     /// Bytes of requests executed in the tick of that number.
     executed: (u64, usize),
 }
@@ -91,19 +71,15 @@ impl<Session> Connection<Session> {
             session,
             phase: Phase::Open,
             recv: Recv::Idle,
-            sending: false,
             eof: false,
             shut: false,
-            paused: false,
             owed: false,
             blocked: false,
             listed: false,
             touched: false,
             active: now,
-            tail: Tail::default(),
-            missing: 0,
-            output: Output::new(),
-            leaving: 0,
+            incoming: Incoming::default(),
+            outgoing: Outgoing::default(),
             executed: (0, 0),
         }
     }
@@ -117,16 +93,14 @@ impl<Session> Connection<Session> {
         if self.phase != Phase::Open {
             return;
         }
-        if self.tail.is_empty() && self.may_execute(turn) {
+        if self.incoming.is_empty() && self.may_execute(turn) {
             let served = self.serve(bytes.len(), turn, |session, output, now| {
                 service.serve(session, bytes, output, now)
             });
             let rest = bytes.get(served.consumed..).unwrap_or_default();
             return self.keep(rest, served.next);
         }
-        self.tail.append(bytes, self.missing);
-        self.missing = self.missing.saturating_sub(bytes.len());
-        if self.missing > 0 {
+        if !self.incoming.arrived(bytes) {
             return;
         }
         self.owed = !self.blocked;
@@ -137,10 +111,10 @@ impl<Session> Connection<Session> {
 
     /// True when what arrives next begins with a new request.
     pub(super) fn is_between_requests(&self) -> bool {
-        self.tail.is_empty()
+        self.incoming.is_empty()
     }
 
-    /// Executes what is in the tail.
+    /// Executes what has arrived before.
     pub(super) fn run<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
     where
         S: Service<Session = Session>,
@@ -148,22 +122,14 @@ impl<Session> Connection<Session> {
         if !self.is_runnable() {
             return;
         }
-        let mut tail = std::mem::take(&mut self.tail);
-        let len = tail.bytes().len();
-        let served;
-        if len < SHARED_FROM {
-            served = self.serve(len, turn, |session, output, now| {
-                service.serve(session, tail.bytes(), output, now)
-            });
-            tail.consume(served.consumed);
-        } else {
-            let bytes = tail.into_shared();
-            served = self.serve(len, turn, |session, output, now| {
-                service.serve_shared(session, &bytes, output, now)
-            });
-            tail = Tail::of_rest(bytes, served.consumed);
-        }
-        self.tail = tail;
+        let mut incoming = std::mem::take(&mut self.incoming);
+        let served = incoming.lend(|bytes, memory| {
+            self.serve(bytes.len(), turn, |session, output, now| match memory {
+                None => service.serve(session, bytes, output, now),
+                Some(memory) => service.serve_shared(session, memory, output, now),
+            })
+        });
+        self.incoming = incoming;
         self.keep(&[], served.next);
     }
 
@@ -174,8 +140,8 @@ impl<Session> Connection<Session> {
         turn: &mut Turn<'_>,
         serve: impl FnOnce(&mut Session, &mut Output, Now) -> Served,
     ) -> Served {
-        self.make_room(turn.outputs);
-        let served = serve(&mut self.session, &mut self.output, turn.now);
+        let room = self.outgoing.room(turn.outputs);
+        let served = serve(&mut self.session, room, turn.now);
         debug_assert!(served.consumed <= len, "a service consumes what it was given");
         let before = if self.executed.0 == turn.tick { self.executed.1 } else { 0 };
         self.executed = (turn.tick, before + served.consumed);
@@ -190,27 +156,20 @@ impl<Session> Connection<Session> {
         if self.phase != Phase::Open {
             return;
         }
-        self.make_room(turn.outputs);
-        service.answered(&mut self.session, answer, &mut self.output);
+        service.answered(&mut self.session, answer, self.outgoing.room(turn.outputs));
         self.active = turn.now.steady;
         self.blocked = false;
-        self.owed = !self.tail.is_empty();
-    }
-
-    fn make_room(&mut self, outputs: &mut Outputs) {
-        if self.output.capacity() == 0 && self.output.is_empty() {
-            self.output = outputs.take();
-        }
+        self.owed = !self.incoming.is_empty();
     }
 
     /// Keeps what the service left over, and what it wants next.
     fn keep(&mut self, rest: &[u8], next: Next) {
-        self.tail.append(rest, 0);
-        self.missing = 0;
+        let missing = if let Next::Read { missing } = next { missing } else { 0 };
+        self.incoming.keep(rest, missing);
         self.owed = false;
         match next {
-            Next::Read { missing } => self.missing = missing,
-            Next::Yield => self.owed = !self.tail.is_empty(),
+            Next::Read { .. } => {}
+            Next::Yield => self.owed = !self.incoming.is_empty(),
             Next::Block => self.blocked = true,
             Next::Close => self.drain(),
         }
@@ -219,14 +178,12 @@ impl<Session> Connection<Session> {
     fn may_execute(&self, turn: &Turn<'_>) -> bool {
         let (tick, bytes) = self.executed;
         let spent = tick == turn.tick && bytes >= turn.limits.bytes_per_tick;
-        // `paused` follows once a tick, and short requests may have long replies.
-        let full = self.output.len() + self.leaving > turn.limits.high_water;
-        !self.blocked && !self.paused && !spent && !full
+        !self.blocked && !spent && self.outgoing.has_room(&turn.limits)
     }
 
     /// True when requests are at hand that may be executed now.
     pub(super) fn is_runnable(&self) -> bool {
-        self.owed && !self.paused && self.phase == Phase::Open
+        self.owed && !self.outgoing.is_paused() && self.phase == Phase::Open
     }
 
     /// The receive has ended.
@@ -247,22 +204,14 @@ impl<Session> Connection<Session> {
         outputs: &mut Outputs,
         send: impl FnOnce(Output, bool) -> Sending,
     ) -> usize {
-        if self.output.is_empty() {
-            // Who was not answered, a part of a request having come, keeps no buffer for that.
-            if self.output.capacity() > 0 {
-                outputs.give_back(std::mem::take(&mut self.output));
-            }
+        if self.phase == Phase::Closing {
             return 0;
         }
-        if self.sending || self.phase == Phase::Closing {
-            return 0;
-        }
-        let bytes = self.output.len();
-        self.sending = true;
-        self.leaving = bytes;
+        let Some(output) = self.outgoing.begin_send(outputs) else { return 0 };
+        let bytes = output.len();
         // The last replies: when they have left, the connection closes.
         let is_awaited = self.eof || self.phase == Phase::Draining;
-        match send(std::mem::take(&mut self.output), is_awaited) {
+        match send(output, is_awaited) {
             Sending::InFlight => {}
             Sending::Done { output, result } => self.sent(output, result.is_ok(), outputs),
         }
@@ -271,9 +220,7 @@ impl<Session> Connection<Session> {
 
     /// The send has ended; if it failed the connection is beyond use.
     pub(super) fn sent(&mut self, output: Output, whole: bool, outputs: &mut Outputs) {
-        self.sending = false;
-        self.leaving = 0;
-        outputs.give_back(output);
+        self.outgoing.sent(output, outputs);
         if !whole {
             self.abandon();
         }
@@ -282,31 +229,25 @@ impl<Session> Connection<Session> {
     /// Compares the unsent bytes with the limits. Returns false if the hard one is passed by a
     /// connection that is not closing already.
     pub(super) fn check_water(&mut self, limits: &Limits) -> bool {
-        let unsent = self.output.len() + self.leaving;
-        if unsent > limits.high_water {
-            self.paused = true;
-        } else if unsent <= limits.low_water {
-            self.paused = false;
-        }
-        let hard = limits.hard_limit;
-        hard == 0 || unsent <= hard || self.phase == Phase::Closing
+        self.outgoing.check_water(limits);
+        self.phase == Phase::Closing || !self.outgoing.exceeds_hard_limit(limits)
     }
 
     /// True when bytes should be received: not while too much is unsent, and not while more than a
     /// tick's worth waits to be executed. A blocked connection may send more, for only who is read
     /// from is seen to leave.
     pub(super) fn wants_bytes(&self, limits: &Limits) -> bool {
-        let at_hand = self.tail.bytes().len();
+        let at_hand = self.incoming.len();
         let backlog = self.owed && at_hand >= limits.bytes_per_tick
             || self.blocked && at_hand >= limits.high_water;
-        self.phase == Phase::Open && !self.eof && !self.paused && !backlog
+        self.phase == Phase::Open && !self.eof && !self.outgoing.is_paused() && !backlog
     }
 
     /// No more requests: what was answered leaves, then the connection closes.
     pub(super) fn drain(&mut self) {
         if self.phase == Phase::Open {
             self.phase = Phase::Draining;
-            self.tail = Tail::default();
+            self.incoming = Incoming::default();
             self.owed = false;
         }
     }
@@ -315,7 +256,7 @@ impl<Session> Connection<Session> {
     pub(super) fn abandon(&mut self) {
         self.drain();
         self.phase = Phase::Closing;
-        self.output = Output::new();
+        self.outgoing.abandon();
     }
 
     /// Looks whether the connection has come to its end: when the peer has sent its last and all
@@ -324,7 +265,7 @@ impl<Session> Connection<Session> {
         if self.phase == Phase::Open && self.eof && !self.owed {
             self.drain();
         }
-        if self.phase == Phase::Draining && !self.sending && self.output.is_empty() {
+        if self.phase == Phase::Draining && self.outgoing.is_done() {
             self.phase = Phase::Closing;
         }
         self.phase == Phase::Closing
@@ -338,12 +279,14 @@ impl<Session> Connection<Session> {
     /// True when nothing has come or gone for longer than `timeout`. A send may take long and still
     /// move, so it is not silence, and who is blocked waits for others.
     pub(super) fn is_silent(&self, now: Instant, timeout: Duration) -> bool {
-        !self.sending && !self.blocked && now.saturating_duration_since(self.active) > timeout
+        !self.outgoing.is_sending()
+            && !self.blocked
+            && now.saturating_duration_since(self.active) > timeout
     }
 
     /// True when nothing is in flight.
     pub(super) fn is_idle(&self) -> bool {
-        self.recv == Recv::Idle && !self.sending
+        self.recv == Recv::Idle && !self.outgoing.is_sending()
     }
 }
 
@@ -440,8 +383,9 @@ mod tests {
             sent
         }
 
-        fn answered(&self) -> String {
-            let bytes = self.connection.output.segments(0).flatten().copied().collect();
+        fn answered(&mut self) -> String {
+            let output = self.connection.outgoing.room(&mut self.outputs);
+            let bytes = output.segments(0).flatten().copied().collect();
             String::from_utf8(bytes).unwrap()
         }
     }
@@ -453,20 +397,7 @@ mod tests {
         assert_eq!(bench.answered(), "one\n");
         bench.arrived("o\nthree\n");
         assert_eq!(bench.answered(), "one\ntwo\nthree\n");
-        assert!(bench.connection.tail.is_empty());
-    }
-
-    #[test]
-    fn who_is_not_answered_keeps_no_buffer() {
-        let mut bench = Bench::new();
-        bench.arrived("one\n");
-        let output = bench.send().unwrap();
-        bench.connection.sent(output, true, &mut bench.outputs);
-        bench.arrived("a part of");
-        assert!(bench.connection.output.capacity() > 0, "borrowed, should there be an answer");
-        assert!(bench.send().is_none());
-        assert_eq!(bench.connection.output.capacity(), 0);
-        assert!(bench.outputs.take().capacity() > 0, "the next one gets it");
+        assert!(bench.connection.is_between_requests());
     }
 
     #[test]

@@ -5,8 +5,11 @@ mod buf_ring;
 mod buffers;
 mod connection;
 pub mod epoll;
+mod incoming;
+mod limits;
 mod links;
 pub mod listener;
+mod outgoing;
 pub mod simulated;
 mod slab;
 pub mod socket;
@@ -32,7 +35,7 @@ use buffers::Outputs;
 use connection::{Connection, Recv, Turn};
 use slab::Slab;
 
-pub use connection::Limits;
+pub use limits::Limits;
 pub use links::Links;
 
 /// How long accepting rests after an error that would come again at once, EMFILE above all.
