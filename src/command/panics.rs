@@ -10,7 +10,6 @@ use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::{process, thread};
 
-use super::Error;
 use super::table::TABLE;
 use crate::client::NO_COMMAND;
 
@@ -19,19 +18,29 @@ thread_local! {
     static RUNNING: Cell<u16> = const { Cell::new(NO_COMMAND) };
 }
 
-/// Runs the handler of the command with that number. A panic in it becomes an error.
+/// From here on a panic is that command's, until it has [`ended`].
 #[inline]
-pub(super) fn contain<R>(
-    number: u16,
-    handler: impl FnOnce() -> Result<R, Error>,
-) -> Result<R, Error> {
+pub(super) fn began(number: u16) {
     RUNNING.set(number);
-    // All that a handler changes and that outlives it is fit for use whenever it is interrupted.
-    let outcome = panic::catch_unwind(AssertUnwindSafe(handler));
+}
+
+#[inline]
+pub(super) fn ended() {
     RUNNING.set(NO_COMMAND);
-    match outcome {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Error::Internal),
+}
+
+/// Runs some requests. If a command panics, its number is returned: the request is to be answered, and
+/// those behind it are to be run again. There is one of these for many requests, so that it costs none
+/// of them anything.
+#[inline]
+pub fn contain<R>(requests: impl FnOnce() -> R) -> Result<R, u16> {
+    // All that a command changes and that outlives it is fit for use whenever it is interrupted.
+    match panic::catch_unwind(AssertUnwindSafe(requests)) {
+        Ok(done) => Ok(done),
+        Err(panic) => match RUNNING.replace(NO_COMMAND) {
+            NO_COMMAND => panic::resume_unwind(panic),
+            number => Err(number),
+        },
     }
 }
 
@@ -65,11 +74,10 @@ pub fn watch() {
 mod tests {
     use bytes::Bytes;
 
-    use super::*;
     use crate::command::blocking::{Timeout, Waiting, serve_or_wait};
     use crate::command::harness::Harness;
     use crate::command::table::Table;
-    use crate::command::{Call, Command, Flags, KeySpec, connection, list, string};
+    use crate::command::{Call, Command, Error, Flags, KeySpec, connection, list, string};
     use crate::mailbox::Message;
     use crate::store::{ChunkSize, Cursor, Edit, End, Expiry, List, New, SHARED_FROM};
 

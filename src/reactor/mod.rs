@@ -62,7 +62,7 @@ pub struct Options {
     pub spare_outputs: usize,
     /// and the largest that is kept, in bytes.
     pub spare_output_capacity: usize,
-    /// How long an orderly stop may take to send what was answered.
+    /// How long an orderly stop may take to answer what was received.
     pub stop_within: Duration,
 }
 
@@ -137,7 +137,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         }
     }
 
-    /// Runs until all reactors are asked to stop, and then until all replies are sent or
+    /// Runs until all reactors are asked to stop, and then until all that was received is answered, or
     /// [`Options::stop_within`] has passed.
     ///
     /// # Errors
@@ -165,7 +165,8 @@ impl<B: Backend, S: Service> Reactor<B, S> {
 
     /// True when it was stopped and its last connection is closed.
     pub fn is_finished(&self) -> bool {
-        self.stop_at.is_some() && self.connections.len() == 0
+        let is_empty = self.connections.len() == 0 && self.links.arrivals.is_empty();
+        self.stop_at.is_some() && is_empty
     }
 
     /// The backend: a simulation is steered through it.
@@ -334,12 +335,16 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         }
     }
 
-    /// No new connections, no new requests; what was answered may still leave.
+    /// No new connections; those that are there close when what they have sent by now is answered.
     fn begin_stop(&mut self) {
         self.stop_at = Some(self.now.steady + self.options.stop_within);
         self.pauses.clear();
-        (0..self.backend.listeners()).for_each(|listener| self.backend.stop_accept(listener));
-        self.end_all(Connection::drain);
+        for listener in 0..self.backend.listeners() {
+            for socket in self.backend.stop_accept(listener) {
+                self.accepted(socket);
+            }
+        }
+        self.connections.ids().for_each(|id| self.backend.finish_recv(id));
     }
 
     fn end_all(&mut self, end: fn(&mut Connection<S::Session>)) {
@@ -409,6 +414,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             self.links.stats.refused.add(1);
             return self.backend.refuse(socket, self.service.refusal());
         }
+        if self.stop_at.is_some() {
+            return self.adopt(socket); // the others may have ended
+        }
         let peer = self.next_peer;
         self.next_peer = (peer + 1) % self.links.peers.len().max(1);
         if peer == self.options.index {
@@ -422,9 +430,6 @@ impl<B: Backend, S: Service> Reactor<B, S> {
 
     /// Takes a connection in. It was counted among the clients before.
     fn adopt(&mut self, socket: B::Socket) {
-        if self.stop_at.is_some() {
-            return self.links.clients.leave();
-        }
         let id = self.connections.next_id();
         let Ok(endpoint) = self.backend.open(id, socket) else {
             return self.links.clients.leave();
@@ -436,6 +441,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             address: endpoint.address,
         });
         self.connections.insert(Connection::new(session, self.now.steady));
+        if self.stop_at.is_some() {
+            self.backend.finish_recv(id);
+        }
         self.links.stats.accepted.add(1);
         self.touch(id);
     }
