@@ -181,7 +181,7 @@ impl Output {
 }
 
 /// A place in an [`Output`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Mark {
     copied: usize,
     shared: usize,

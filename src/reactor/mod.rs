@@ -63,7 +63,7 @@ pub struct Options {
     pub spare_outputs: usize,
     /// and the largest that is kept, in bytes.
     pub spare_output_capacity: usize,
-    /// How long an orderly stop may take to send what was answered.
+    /// How long an orderly stop may take to answer what was received.
     pub stop_within: Duration,
 }
 
@@ -134,7 +134,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         }
     }
 
-    /// Runs until all reactors are asked to stop, and then until all replies are sent or
+    /// Runs until all reactors are asked to stop, and then until all that was received is answered, or
     /// [`Options::stop_within`] has passed.
     ///
     /// # Errors
@@ -162,7 +162,8 @@ impl<B: Backend, S: Service> Reactor<B, S> {
 
     /// True when it was stopped and its last connection is closed.
     pub fn is_finished(&self) -> bool {
-        self.stop_at.is_some() && self.connections.len() == 0
+        let is_empty = self.connections.len() == 0 && self.links.arrivals.is_empty();
+        self.stop_at.is_some() && is_empty
     }
 
     /// The backend: a simulation is steered through it.
@@ -327,7 +328,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         });
         match self.stop_at {
             None if self.links.stop.is_asked() => self.begin_stop(),
-            Some(at) if now >= at => self.end_all(|connection, _, _| connection.abandon()),
+            Some(at) if now >= at => self.abandon_all(),
             _ => {}
         }
         if self.is_patrolled() && now - self.patrolled >= PATROL {
@@ -342,27 +343,21 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         (soft || self.options.timeout.get() > 0) && self.connections.len() > 0
     }
 
-    /// No new connections, no new requests; what was answered may still leave.
+    /// No new connections; those that are there close when what they have sent by now is answered.
     fn begin_stop(&mut self) {
         self.stop_at = Some(self.now.steady + self.options.stop_within);
         self.pauses.clear();
-        (0..self.backend.listeners()).for_each(|listener| self.backend.stop_accept(listener));
-        self.end_all(Connection::drain);
+        for listener in 0..self.backend.listeners() {
+            for socket in self.backend.stop_accept(listener) {
+                self.accepted(socket);
+            }
+        }
+        self.connections.ids().for_each(|id| self.backend.finish_recv(id));
     }
 
-    fn end_all(&mut self, end: fn(&mut Connection<S::Session>, &mut S, &mut Turn<'_>)) {
+    fn abandon_all(&mut self) {
         let ids: Vec<_> = self.connections.ids().collect();
-        for id in ids {
-            let Some(connection) = self.connections.get_mut(id) else { continue };
-            let mut turn = Turn {
-                now: self.now,
-                tick: self.tick,
-                limits: &self.options.limits,
-                outputs: &mut self.outputs,
-            };
-            end(connection, &mut self.service, &mut turn);
-            self.touch(id);
-        }
+        ids.into_iter().for_each(|id| self.with(id, Connection::abandon));
     }
 
     /// Closes the connections on which nothing has come or gone for `timeout`, and looks at those that
@@ -428,6 +423,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             self.links.stats.refused.add(1);
             return self.backend.refuse(socket, self.service.refusal());
         }
+        if self.stop_at.is_some() {
+            return self.adopt(socket); // the others may have ended
+        }
         let peer = self.next_peer;
         self.next_peer = (peer + 1) % self.links.peers.len().max(1);
         if peer == self.options.index {
@@ -441,9 +439,6 @@ impl<B: Backend, S: Service> Reactor<B, S> {
 
     /// Takes a connection in. It was counted among the clients before.
     fn adopt(&mut self, socket: B::Socket) {
-        if self.stop_at.is_some() {
-            return self.links.clients.leave();
-        }
         let id = self.connections.next_id();
         let Ok(endpoint) = self.backend.open(id, socket) else {
             return self.links.clients.leave();
@@ -456,6 +451,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             connected: self.now.steady,
         });
         self.connections.insert(Connection::new(session, self.now.steady));
+        if self.stop_at.is_some() {
+            self.backend.finish_recv(id);
+        }
         self.links.stats.accepted.add(1);
         self.touch(id);
     }

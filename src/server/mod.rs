@@ -15,6 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::clock::Now;
+use crate::command::panics;
 use crate::config::{Config, Mode};
 use crate::instance::{Instance, run_id};
 use crate::mailbox::Stop;
@@ -39,6 +40,7 @@ pub use tls::TlsError;
 ///
 /// It cannot listen where it should, has no backend to run on, or a backend broke while it ran.
 pub fn run(config: Config) -> Result<(), StartError> {
+    panics::watch();
     let acceptor = tls::acceptor(&config).map_err(StartError::Tls)?;
     let listeners: Arc<[Listener]> = listen(&config)?.into();
     match config.mode {

@@ -117,7 +117,7 @@ impl Client {
 #[test]
 fn every_request_is_answered_in_order() {
     let trust = Trust::new();
-    each_seed(|seed| play(seed, &trust));
+    each_seed("tls::every_request_is_answered_in_order", |seed| play(seed, &trust));
 }
 
 /// One run: clients come, talk and finish, on a network that does everything but break.
