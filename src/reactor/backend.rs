@@ -58,7 +58,7 @@ pub trait Backend {
     fn open(&mut self, id: ConnId, socket: Self::Socket) -> io::Result<Endpoint>;
 
     /// Receives until an event says that it ended.
-    fn start_recv(&mut self, id: ConnId);
+    fn start_recv(&mut self, id: ConnId, receive: Receive);
 
     /// Asks the receive in flight to end. Bytes that arrived before are still delivered.
     fn stop_recv(&mut self, id: ConnId);
@@ -82,12 +82,27 @@ pub trait Backend {
     fn close(&mut self, id: ConnId);
 }
 
+/// Bytes that [`Receive::Little`] brings at most: more than the beginning of a request mostly has.
+pub const LITTLE: usize = 1024;
+
 /// How long [`Backend::poll`] may wait for the first event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     No,
     For(Duration),
     Forever,
+}
+
+/// What a receive shall bring.
+#[derive(Debug)]
+pub enum Receive {
+    /// Whatever comes, again and again.
+    Stream,
+    /// A little of what comes next, once.
+    Little,
+    /// What comes next, once, into the room behind the bytes in this memory. There is some.
+    /// [`Event::Filled`] gives it back.
+    Into(Vec<u8>),
 }
 
 /// What has happened.
@@ -98,6 +113,8 @@ pub enum Event<B: Backend + ?Sized> {
     AcceptEnded { listener: usize, error: Option<Errno> },
     /// Bytes have come. The receive goes on if there is `more`, and has ended otherwise.
     Received { id: ConnId, arrival: B::Arrival, more: bool },
+    /// The receive into `memory` has ended: with bytes that stand in it now, or why without.
+    Filled { id: ConnId, memory: Vec<u8>, end: Option<RecvEnd> },
     /// The receive has ended.
     RecvEnded { id: ConnId, end: RecvEnd },
     /// The send has ended. All bytes have left, or the connection is beyond use.
