@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Now;
 use crate::output::Output;
-use crate::reactor::backend::{RecvEnd, Sending};
+use crate::reactor::backend::{Receive, RecvEnd, Sending};
 use crate::reactor::buffers::Outputs;
 use crate::reactor::limits::{Excess, Limits};
 use crate::reactor::outgoing::Outgoing;
@@ -26,9 +26,21 @@ pub(super) struct Turn<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recv {
     Idle,
-    Armed,
+    /// Brings bytes again and again.
+    Streaming,
+    /// Brings bytes once.
+    Single,
     /// Asked to stop, and not yet heard of.
     Stopping,
+}
+
+/// What is to be done about the receive.
+#[derive(Debug)]
+pub(super) enum NextRecv {
+    Start(Receive),
+    Stop,
+    /// It goes on, or waits.
+    Leave,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,9 +110,45 @@ impl<Session> Connection<Session> {
                 service.serve(session, bytes, output, now)
             });
             let rest = bytes.get(served.consumed..).unwrap_or_default();
-            return self.keep(rest, served.next, service, turn);
+            return self.keep(rest, served, service, turn);
         }
-        if !self.incoming.arrived(bytes) {
+        self.incoming.arrived(bytes);
+        self.go_on(service, turn);
+    }
+
+    /// Takes back the memory of a receive into it, with what has arrived, and executes that.
+    /// Returns how many bytes have come.
+    pub(super) fn filled<S>(
+        &mut self,
+        memory: Vec<u8>,
+        end: Option<RecvEnd>,
+        service: &mut S,
+        turn: &mut Turn<'_>,
+    ) -> usize
+    where
+        S: Service<Session = Session>,
+    {
+        self.recv = Recv::Idle;
+        if self.phase != Phase::Open {
+            return 0;
+        }
+        let count = self.incoming.take_back(memory);
+        match end {
+            None => {
+                self.active = turn.now.steady;
+                self.go_on(service, turn);
+            }
+            Some(end) => self.recv_ended(end),
+        }
+        count
+    }
+
+    /// Executes what has arrived behind other bytes, if nothing stands before it.
+    fn go_on<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        if !self.incoming.may_be_whole() {
             return;
         }
         self.owed = !self.blocked;
@@ -130,7 +178,7 @@ impl<Session> Connection<Session> {
             })
         });
         self.incoming = incoming;
-        self.keep(&[], served.next, service, turn);
+        self.keep(&[], served, service, turn);
     }
 
     /// Has `len` bytes served.
@@ -164,12 +212,13 @@ impl<Session> Connection<Session> {
     }
 
     /// Keeps what the service left over, and what it wants next.
-    fn keep<S>(&mut self, rest: &[u8], next: Next, service: &mut S, turn: &mut Turn<'_>)
+    fn keep<S>(&mut self, rest: &[u8], served: Served, service: &mut S, turn: &mut Turn<'_>)
     where
         S: Service<Session = Session>,
     {
+        let Served { consumed, next } = served;
         let missing = if let Next::Read { missing } = next { missing } else { 0 };
-        self.incoming.keep(rest, missing);
+        self.incoming.keep(rest, consumed, missing);
         self.owed = false;
         match next {
             Next::Read { .. } => {}
@@ -246,7 +295,7 @@ impl<Session> Connection<Session> {
     /// True when bytes should be received: not while too much is unsent, and not while more than a
     /// tick's worth waits to be executed. A blocked connection may send more, for only who is read
     /// from is seen to leave.
-    pub(super) fn wants_bytes(&self, limits: &Limits) -> bool {
+    fn wants_bytes(&self, limits: &Limits) -> bool {
         let at_hand = self.incoming.len();
         let backlog = self.owed && at_hand >= limits.bytes_per_tick
             || self.blocked && at_hand >= limits.high_water;
@@ -261,6 +310,27 @@ impl<Session> Connection<Session> {
         if self.eof && !self.owed {
             self.drain(service, turn);
         }
+    }
+
+    /// Starts, stops or leaves the receive, as what should be received demands.
+    pub(super) fn next_recv(&mut self, limits: &Limits) -> NextRecv {
+        let wants_bytes = self.wants_bytes(limits);
+        match self.recv {
+            Recv::Idle if wants_bytes => {
+                let receive = self.incoming.next_receive();
+                let streams = matches!(receive, Receive::Stream);
+                self.recv = if streams { Recv::Streaming } else { Recv::Single };
+                NextRecv::Start(receive)
+            }
+            Recv::Streaming if !wants_bytes || self.incoming.is_large() => self.stop_recv(),
+            Recv::Single if !wants_bytes => self.stop_recv(),
+            _ => NextRecv::Leave,
+        }
+    }
+
+    fn stop_recv(&mut self) -> NextRecv {
+        self.recv = Recv::Stopping;
+        NextRecv::Stop
     }
 
     /// No more requests: what was answered leaves, then the connection closes.
@@ -532,7 +602,7 @@ mod tests {
     #[test]
     fn after_the_last_request_nothing_is_executed() {
         let mut bench = Bench::new();
-        bench.connection.recv = Recv::Armed;
+        bench.connection.recv = Recv::Streaming;
         bench.arrived("!bye\nlost\n");
         bench.arrived("lost too\n");
         assert_eq!(bench.answered(), "!bye\n");

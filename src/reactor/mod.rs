@@ -31,7 +31,7 @@ use crate::output::Output;
 use crate::service::{Peer, Service};
 use backend::{Backend, Errno, Event, RecvEnd, Wait};
 use buffers::Outputs;
-use connection::{Connection, Recv, Turn};
+use connection::{Connection, NextRecv, Recv, Turn};
 use slab::Slab;
 
 pub use limits::{Limits, LiveLimits};
@@ -248,16 +248,10 @@ impl<B: Backend, S: Service> Reactor<B, S> {
                 excess.report(&self.links.stats);
                 connection.abandon();
             }
-            match (connection.recv, connection.wants_bytes(limits)) {
-                (Recv::Idle, true) => {
-                    self.backend.start_recv(id);
-                    connection.recv = Recv::Armed;
-                }
-                (Recv::Armed, false) => {
-                    self.backend.stop_recv(id);
-                    connection.recv = Recv::Stopping;
-                }
-                _ => {}
+            match connection.next_recv(limits) {
+                NextRecv::Start(receive) => self.backend.start_recv(id, receive),
+                NextRecv::Stop => self.backend.stop_recv(id),
+                NextRecv::Leave => {}
             }
             if connection.is_runnable() && !connection.listed {
                 connection.listed = true;
@@ -406,6 +400,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             Event::Accepted(socket) => self.accepted(socket),
             Event::AcceptEnded { listener, error } => self.accept_ended(listener, error),
             Event::Received { id, arrival, more } => self.received(id, arrival, more),
+            Event::Filled { id, memory, end } => self.filled(id, memory, end),
             Event::RecvEnded { id, end } => self.recv_ended(id, end),
             Event::Sent { id, output, result } => {
                 let Some(connection) = self.connections.get_mut(id) else { return };
@@ -494,6 +489,20 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             stats.bytes_in.add(bytes.len() as u64);
             connection.arrived(bytes, service, &mut turn);
         });
+        self.touch(id);
+    }
+
+    fn filled(&mut self, id: ConnId, memory: Vec<u8>, end: Option<RecvEnd>) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let mut turn = Turn {
+            now: self.now,
+            tick: self.tick,
+            limits: self.options.limits,
+            outputs: &mut self.outputs,
+        };
+        let count = connection.filled(memory, end, &mut self.service, &mut turn);
+        self.links.stats.recvs.add(1);
+        self.links.stats.bytes_in.add(count as u64);
         self.touch(id);
     }
 
