@@ -2,6 +2,7 @@
 
 pub mod dictionary;
 pub mod memory;
+#[path = "../../tests/common/model.rs"]
 pub mod model;
 #[allow(dead_code)] // the tests of torc use all of it
 #[path = "../../tests/common/reply.rs"]

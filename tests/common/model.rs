@@ -4,7 +4,7 @@
 //! Two rules hold for all commands: one that is answered with an error has changed nothing, nor has
 //! one that is not declared to write.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use torc::command::keys::keys;
 use torc::command::table::{Entry, TABLE};
@@ -14,7 +14,7 @@ use torc::resp::OwnedArgs;
 
 type Bytes = Vec<u8>;
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Value {
     Text(Bytes),
     Hash(BTreeMap<Bytes, Bytes>),
@@ -57,7 +57,7 @@ collection!(Set, BTreeSet<Bytes>);
 collection!(SortedSet, BTreeMap<Bytes, i64>);
 
 /// What is known of a key.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
     Unknown,
     Absent,
@@ -84,9 +84,9 @@ const NOT_AN_INTEGER: Reply = Error("ERR value is not an integer or out of range
 const OVERFLOW: Reply = Error("ERR increment or decrement would overflow");
 
 /// What a server must hold after the requests so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Model {
-    keys: HashMap<(usize, Bytes), Key>,
+    keys: BTreeMap<(usize, Bytes), Key>,
     /// Nothing is known of the keys that are not in `keys`; otherwise they are not there.
     others_unknown: bool,
     db: usize,
@@ -101,21 +101,26 @@ impl Model {
         if self.blind {
             return;
         }
-        match self.answer(words) {
-            Some(answer) => {
-                let mut expected = Vec::new();
-                self.write(&answer, &mut expected);
+        match self.expect(words) {
+            Some(expected) => {
+                let shown =
+                    words.iter().map(|word| crate::escaped(word)).collect::<Vec<_>>().join(" ");
+                let (reply, expected) = (crate::escaped(reply), crate::escaped(&expected));
                 assert!(
                     reply == expected,
-                    "{:?} is answered with {:?} instead of {:?}",
-                    words.iter().map(|word| word.escape_ascii().to_string()).collect::<Vec<_>>(),
-                    crate::escaped(reply),
-                    crate::escaped(&expected)
+                    "{shown} is answered with {reply} instead of {expected}"
                 );
             }
             None if reply[0] != b'-' => self.forget(words, reply),
             None => {}
         }
+    }
+
+    /// Takes in a request if its reply can be known, and tells the reply.
+    pub fn expect(&mut self, words: &[Bytes]) -> Option<Bytes> {
+        let (answer, mut bytes) = (self.answer(words)?, Vec::new());
+        self.write(&answer, &mut bytes);
+        Some(bytes)
     }
 
     /// What is known no longer after a command that is not modelled, or that touched unknown keys.
@@ -159,6 +164,36 @@ impl Model {
             ("echo" | "ping", [word]) => Some(Bulk(word.to_vec())),
             ("set", [key, value]) => {
                 self.put(key, Some(Value::Text(value.to_vec())));
+                Some(Reply::Ok)
+            }
+            ("set", [key, value, when]) => {
+                let wanted = [(&b"NX"[..], false), (b"XX", true)];
+                let (_, wanted) =
+                    wanted.iter().find(|(word, _)| when.eq_ignore_ascii_case(word))?;
+                if self.get(key)?.is_some() != *wanted {
+                    return Some(Nil);
+                }
+                self.put(key, Some(Value::Text(value.to_vec())));
+                Some(Reply::Ok)
+            }
+            ("msetnx", pairs) if !pairs.is_empty() && pairs.len().is_multiple_of(2) => {
+                let keys = pairs.iter().step_by(2);
+                let there: Option<Vec<bool>> =
+                    keys.map(|key| Some(self.get(key)?.is_some())).collect();
+                if there?.contains(&true) {
+                    return Some(Integer(0));
+                }
+                for pair in pairs.chunks(2) {
+                    self.put(pair[0], Some(Value::Text(pair[1].to_vec())));
+                }
+                Some(Integer(1))
+            }
+            ("rename", [from, to]) => {
+                let Some(value) = self.get(from)?.cloned() else {
+                    return Some(Error("ERR no such key"));
+                };
+                self.put(from, None);
+                self.put(to, Some(value));
                 Some(Reply::Ok)
             }
             ("mset", pairs) if !pairs.is_empty() && pairs.len().is_multiple_of(2) => {
@@ -346,7 +381,8 @@ impl Model {
         };
         match (name, words) {
             ("zadd", pairs) if !pairs.is_empty() && pairs.len().is_multiple_of(2) => {
-                let score = |pair: &[&[u8]]| parse_i64(pair[0]).filter(|s| s.abs() < 1 << 30);
+                let score =
+                    |pair: &[&[u8]]| parse_i64(pair[0]).filter(|s| s.unsigned_abs() < 1 << 30);
                 let scores: Option<Vec<i64>> = pairs.chunks(2).map(score).collect();
                 let scores = scores?;
                 self.with(key, |set: &mut SortedSet| {
