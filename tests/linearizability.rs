@@ -18,7 +18,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::client::encode;
-use common::{Backend, Client, Start, escaped};
+use common::{Backend, Client, Server, Start, escaped};
 use fastrand::Rng;
 use model::Model;
 
@@ -47,13 +47,18 @@ fn run(backend: Backend) {
     let rounds = number("TORC_ROUNDS").map_or(ROUNDS, |rounds| rounds as usize);
     let server = Start::torc(backend).threads(2).start();
     let mut random = Rng::with_seed(seed);
-    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| server.connect()).collect();
+    let mut clients = connect(&server);
     for round in 0..rounds {
         let history = record(&mut clients, round, &mut random);
         if let Err(position) = explain(&history) {
             panic!("TORC_SEED={seed}, round {round}\n{}", shown(&history, position));
         }
     }
+}
+
+/// Connections are dealt out to the reactors in turn.
+fn connect(server: &Server) -> Vec<Client> {
+    (0..CLIENTS).map(|_| server.connect()).collect()
 }
 
 /// A request and its reply, with moments before and after it.

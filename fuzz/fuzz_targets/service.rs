@@ -35,7 +35,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
 });
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-    if seed % 3 == 0 || size < 2 {
+    if seed.is_multiple_of(3) || size < 2 {
         return libfuzzer_sys::fuzzer_mutate(data, size, max_size);
     }
     let mutated = dictionary::mutate(&data[1..size], seed);
