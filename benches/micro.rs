@@ -188,8 +188,9 @@ fn server(reactors: usize) -> (Worker, Session) {
         reactor: 0,
         fd: 0,
         address: PeerAddress::Tcp { peer: local, local },
+        connected: instance.started.steady,
     };
-    let session = Session::new(instance.clients.add(peer, instance.started.steady), true);
+    let session = Session::new(instance.clients.add(peer), true);
     let mut keyspace = keyspaces.swap_remove(0);
     keyspace.enter();
     (Worker::new(keyspace, instance, 0), session)

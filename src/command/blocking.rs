@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dispatch::{Worker, silence};
-use super::{Argument, Call, Error, Kind};
+use super::{Argument, Call, Error, Kind, panics};
 use crate::client::{Client, Waiter};
 use crate::clock::Now;
 use crate::instance::Instance;
@@ -162,12 +162,17 @@ impl Worker {
                 random: &mut self.random,
                 now,
             };
-            let served = (waiting.serve)(&mut call, key);
+            // A panic is told to the one who waits: who serves it has its own reply already.
+            let served = panics::contain(|| {
+                panics::began(entry.number);
+                let served = (waiting.serve)(&mut call, key);
+                panics::ended();
+                served
+            });
+            let served = served.unwrap_or(Err(Error::Internal));
             if let Err(error) = &served {
                 answer.rewind(before);
-                let message = error.message();
-                self.stats().count_error(&message);
-                Reply::new(&mut answer, waiter.version).error(&message);
+                self.reply_error(error, waiter.version, &mut answer);
             }
             if served != Ok(false) && leave(&mut self.keyspace, &client, &waiter) {
                 self.instance.answer(&client, answer);

@@ -31,7 +31,7 @@ const GROUPS: &[&[&Command]] = &[
 ];
 
 /// The table of all commands. A reactor keeps a reference to it.
-pub static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
+pub static TABLE: LazyLock<Table> = LazyLock::new(|| Table::of(GROUPS));
 
 /// Finds commands by name, in any case, in one probe for most.
 pub struct Table {
@@ -71,9 +71,10 @@ struct Numbered {
 const SLOTS: usize = 2048;
 
 impl Table {
-    fn new() -> Self {
+    /// The table of these groups of commands.
+    pub(super) fn of(groups: &[&[&'static Command]]) -> Self {
         let mut table = Self { slots: (0..SLOTS).map(|_| None).collect(), numbered: Vec::new() };
-        for command in GROUPS.iter().copied().flatten().copied() {
+        for command in groups.iter().copied().flatten().copied() {
             let number = table.numbered.len() as u16;
             table.numbered.push(Numbered { command, container: None });
             for subcommand in command.subcommands {

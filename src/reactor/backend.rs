@@ -43,8 +43,9 @@ pub trait Backend {
     /// Accepts connections until [`Event::AcceptEnded`].
     fn start_accept(&mut self, listener: usize);
 
-    /// Stops accepting. [`Event::Accepted`] may come once more.
-    fn stop_accept(&mut self, listener: usize);
+    /// Stops accepting for good: who comes from now on is refused. Returns those who had come already;
+    /// [`Event::Accepted`] may come once more.
+    fn stop_accept(&mut self, listener: usize) -> Vec<Self::Socket>;
 
     /// Says `reply` to a connection that is not wanted, as far as that goes without waiting, and
     /// closes it.
@@ -62,6 +63,9 @@ pub trait Backend {
 
     /// Asks the receive in flight to end. Bytes that arrived before are still delivered.
     fn stop_recv(&mut self, id: ConnId);
+
+    /// Lets the receive end once it has brought what has arrived until now.
+    fn finish_recv(&mut self, id: ConnId);
 
     /// What has arrived, in place, before it is received.
     fn peek<'a>(&'a self, arrival: &'a Self::Arrival) -> &'a [u8];

@@ -1,29 +1,16 @@
-//! One connection: what it has received and not yet executed, what it has answered and not yet
-//! sent, and how far its end has come.
+//! One connection: its [receiving side](Incoming), its [sending side](Outgoing), when what has
+//! arrived is executed, and how far its end has come.
 
 use std::time::{Duration, Instant};
 
 use crate::clock::Now;
 use crate::output::Output;
 use crate::reactor::backend::{RecvEnd, Sending};
-use crate::reactor::buffers::{Outputs, Tail};
+use crate::reactor::buffers::Outputs;
+use crate::reactor::limits::{Excess, Limits};
+use crate::reactor::outgoing::Outgoing;
+use crate::service::incoming::Incoming;
 use crate::service::{Next, Served, Service};
-
-/// A tail of so many bytes is lent to the service with its memory: it may hold a large value.
-const SHARED_FROM: usize = 16 * 1024;
-
-/// How much a connection may take; see [`Options`](super::Options).
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Unsent bytes beyond which a connection's requests are neither read nor executed.
-    pub high_water: usize,
-    /// Unsent bytes at which that ends.
-    pub low_water: usize,
-    /// Unsent bytes beyond which a connection is closed. 0: no limit.
-    pub hard_limit: usize,
-    /// Bytes of requests that one connection may have executed in a tick, about.
-    pub bytes_per_tick: usize,
-}
 
 /// What the connections served in one tick share.
 #[derive(Debug)]
@@ -31,7 +18,7 @@ pub(super) struct Turn<'a> {
     pub(super) now: Now,
     /// Changes from tick to tick.
     pub(super) tick: u64,
-    pub(super) limits: Limits,
+    pub(super) limits: &'a Limits,
     pub(super) outputs: &'a mut Outputs,
 }
 
@@ -58,14 +45,11 @@ pub(super) struct Connection<Session> {
     pub(super) session: Session,
     phase: Phase,
     pub(super) recv: Recv,
-    sending: bool,
     /// The peer will send nothing more.
     eof: bool,
     /// Both directions were ended; what is in flight is on its way back.
     shut: bool,
-    /// Over the high-water mark, and not yet under the low one.
-    paused: bool,
-    /// The tail may hold whole requests that have not been executed.
+    /// What has arrived may hold whole requests that have not been executed.
     owed: bool,
     /// Nothing is executed before an answer has come from elsewhere.
     blocked: bool,
@@ -75,12 +59,8 @@ pub(super) struct Connection<Session> {
     pub(super) touched: bool,
     /// When something came or went last.
     pub(super) active: Instant,
-    tail: Tail,
-    /// Bytes that the service waits for before it can do anything.
-    missing: usize,
-    output: Output,
-    /// Bytes in the send in flight.
-    leaving: usize,
+    incoming: Incoming,
+    outgoing: Outgoing,
     /// Bytes of requests executed in the tick of that number.
     executed: (u64, usize),
 }
@@ -91,19 +71,15 @@ impl<Session> Connection<Session> {
             session,
             phase: Phase::Open,
             recv: Recv::Idle,
-            sending: false,
             eof: false,
             shut: false,
-            paused: false,
             owed: false,
             blocked: false,
             listed: false,
             touched: false,
             active: now,
-            tail: Tail::default(),
-            missing: 0,
-            output: Output::new(),
-            leaving: 0,
+            incoming: Incoming::default(),
+            outgoing: Outgoing::default(),
             executed: (0, 0),
         }
     }
@@ -117,16 +93,14 @@ impl<Session> Connection<Session> {
         if self.phase != Phase::Open {
             return;
         }
-        if self.tail.is_empty() && self.may_execute(turn) {
+        if self.incoming.is_empty() && !self.owed && self.may_execute(turn) {
             let served = self.serve(bytes.len(), turn, |session, output, now| {
                 service.serve(session, bytes, output, now)
             });
             let rest = bytes.get(served.consumed..).unwrap_or_default();
-            return self.keep(rest, served.next);
+            return self.keep(rest, served.next, service, turn);
         }
-        self.tail.append(bytes, self.missing);
-        self.missing = self.missing.saturating_sub(bytes.len());
-        if self.missing > 0 {
+        if !self.incoming.arrived(bytes) {
             return;
         }
         self.owed = !self.blocked;
@@ -137,10 +111,10 @@ impl<Session> Connection<Session> {
 
     /// True when what arrives next begins with a new request.
     pub(super) fn is_between_requests(&self) -> bool {
-        self.tail.is_empty()
+        self.incoming.is_empty()
     }
 
-    /// Executes what is in the tail.
+    /// Executes what has arrived before.
     pub(super) fn run<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
     where
         S: Service<Session = Session>,
@@ -148,23 +122,15 @@ impl<Session> Connection<Session> {
         if !self.is_runnable() {
             return;
         }
-        let mut tail = std::mem::take(&mut self.tail);
-        let len = tail.bytes().len();
-        let served;
-        if len < SHARED_FROM {
-            served = self.serve(len, turn, |session, output, now| {
-                service.serve(session, tail.bytes(), output, now)
-            });
-            tail.consume(served.consumed);
-        } else {
-            let bytes = tail.into_shared();
-            served = self.serve(len, turn, |session, output, now| {
-                service.serve_shared(session, &bytes, output, now)
-            });
-            tail = Tail::of_rest(bytes, served.consumed);
-        }
-        self.tail = tail;
-        self.keep(&[], served.next);
+        let mut incoming = std::mem::take(&mut self.incoming);
+        let served = incoming.lend(|bytes, memory| {
+            self.serve(bytes.len(), turn, |session, output, now| match memory {
+                None => service.serve(session, bytes, output, now),
+                Some(memory) => service.serve_shared(session, memory, output, now),
+            })
+        });
+        self.incoming = incoming;
+        self.keep(&[], served.next, service, turn);
     }
 
     /// Has `len` bytes served.
@@ -174,8 +140,8 @@ impl<Session> Connection<Session> {
         turn: &mut Turn<'_>,
         serve: impl FnOnce(&mut Session, &mut Output, Now) -> Served,
     ) -> Served {
-        self.make_room(turn.outputs);
-        let served = serve(&mut self.session, &mut self.output, turn.now);
+        let room = self.outgoing.room(turn.outputs, turn.limits);
+        let served = serve(&mut self.session, room, turn.now);
         debug_assert!(served.consumed <= len, "a service consumes what it was given");
         let before = if self.executed.0 == turn.tick { self.executed.1 } else { 0 };
         self.executed = (turn.tick, before + served.consumed);
@@ -190,43 +156,38 @@ impl<Session> Connection<Session> {
         if self.phase != Phase::Open {
             return;
         }
-        self.make_room(turn.outputs);
-        service.answered(&mut self.session, answer, &mut self.output);
+        let room = self.outgoing.room(turn.outputs, turn.limits);
+        service.answered(&mut self.session, answer, room);
         self.active = turn.now.steady;
         self.blocked = false;
-        self.owed = !self.tail.is_empty();
-    }
-
-    fn make_room(&mut self, outputs: &mut Outputs) {
-        if self.output.capacity() == 0 && self.output.is_empty() {
-            self.output = outputs.take();
-        }
+        self.owed = true; // what has come meanwhile, and what the service had left over
     }
 
     /// Keeps what the service left over, and what it wants next.
-    fn keep(&mut self, rest: &[u8], next: Next) {
-        self.tail.append(rest, 0);
-        self.missing = 0;
+    fn keep<S>(&mut self, rest: &[u8], next: Next, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        let missing = if let Next::Read { missing } = next { missing } else { 0 };
+        self.incoming.keep(rest, missing);
         self.owed = false;
         match next {
-            Next::Read { missing } => self.missing = missing,
-            Next::Yield => self.owed = !self.tail.is_empty(),
+            Next::Read { .. } => {}
+            Next::Yield => self.owed = true,
             Next::Block => self.blocked = true,
-            Next::Close => self.drain(),
+            Next::Close => self.drain(service, turn),
         }
     }
 
     fn may_execute(&self, turn: &Turn<'_>) -> bool {
         let (tick, bytes) = self.executed;
         let spent = tick == turn.tick && bytes >= turn.limits.bytes_per_tick;
-        // `paused` follows once a tick, and short requests may have long replies.
-        let full = self.output.len() + self.leaving > turn.limits.high_water;
-        !self.blocked && !self.paused && !spent && !full
+        !self.blocked && !spent && self.outgoing.has_room(turn.limits)
     }
 
     /// True when requests are at hand that may be executed now.
     pub(super) fn is_runnable(&self) -> bool {
-        self.owed && !self.paused && self.phase == Phase::Open
+        self.owed && !self.outgoing.is_paused() && self.phase == Phase::Open
     }
 
     /// The receive has ended.
@@ -247,22 +208,14 @@ impl<Session> Connection<Session> {
         outputs: &mut Outputs,
         send: impl FnOnce(Output, bool) -> Sending,
     ) -> usize {
-        if self.output.is_empty() {
-            // Who was not answered, a part of a request having come, keeps no buffer for that.
-            if self.output.capacity() > 0 {
-                outputs.give_back(std::mem::take(&mut self.output));
-            }
+        if self.phase == Phase::Closing {
             return 0;
         }
-        if self.sending || self.phase == Phase::Closing {
-            return 0;
-        }
-        let bytes = self.output.len();
-        self.sending = true;
-        self.leaving = bytes;
+        let Some(output) = self.outgoing.begin_send(outputs) else { return 0 };
+        let bytes = output.len();
         // The last replies: when they have left, the connection closes.
         let is_awaited = self.eof || self.phase == Phase::Draining;
-        match send(std::mem::take(&mut self.output), is_awaited) {
+        match send(output, is_awaited) {
             Sending::InFlight => {}
             Sending::Done { output, result } => self.sent(output, result.is_ok(), outputs),
         }
@@ -271,60 +224,70 @@ impl<Session> Connection<Session> {
 
     /// The send has ended; if it failed the connection is beyond use.
     pub(super) fn sent(&mut self, output: Output, whole: bool, outputs: &mut Outputs) {
-        self.sending = false;
-        self.leaving = 0;
-        outputs.give_back(output);
+        self.outgoing.sent(output, outputs);
         if !whole {
             self.abandon();
         }
     }
 
-    /// Compares the unsent bytes with the limits. Returns false if the hard one is passed by a
-    /// connection that is not closing already.
-    pub(super) fn check_water(&mut self, limits: &Limits) -> bool {
-        let unsent = self.output.len() + self.leaving;
-        if unsent > limits.high_water {
-            self.paused = true;
-        } else if unsent <= limits.low_water {
-            self.paused = false;
+    /// Compares what is held for the peer with the limits. Says which is passed by a connection that
+    /// is not closing already.
+    pub(super) fn check(&mut self, limits: &Limits, now: Instant) -> Option<Excess> {
+        self.outgoing.check_water(limits);
+        if self.phase == Phase::Closing {
+            None
+        } else if self.outgoing.is_excessive(&limits.output, now) {
+            Some(Excess::Output)
+        } else {
+            (self.incoming.len() > limits.query).then_some(Excess::Query)
         }
-        let hard = limits.hard_limit;
-        hard == 0 || unsent <= hard || self.phase == Phase::Closing
     }
 
     /// True when bytes should be received: not while too much is unsent, and not while more than a
     /// tick's worth waits to be executed. A blocked connection may send more, for only who is read
     /// from is seen to leave.
     pub(super) fn wants_bytes(&self, limits: &Limits) -> bool {
-        let at_hand = self.tail.bytes().len();
+        let at_hand = self.incoming.len();
         let backlog = self.owed && at_hand >= limits.bytes_per_tick
             || self.blocked && at_hand >= limits.high_water;
-        self.phase == Phase::Open && !self.eof && !self.paused && !backlog
+        self.phase == Phase::Open && !self.eof && !self.outgoing.is_paused() && !backlog
+    }
+
+    /// When the peer has sent its last and all that could be executed is, the connection drains.
+    pub(super) fn check_eof<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        if self.eof && !self.owed {
+            self.drain(service, turn);
+        }
     }
 
     /// No more requests: what was answered leaves, then the connection closes.
-    pub(super) fn drain(&mut self) {
+    pub(super) fn drain<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
         if self.phase == Phase::Open {
             self.phase = Phase::Draining;
-            self.tail = Tail::default();
+            self.incoming = Incoming::default();
             self.owed = false;
+            service.finish(&mut self.session, self.outgoing.room(turn.outputs, turn.limits));
         }
     }
 
     /// Nothing more leaves.
     pub(super) fn abandon(&mut self) {
-        self.drain();
         self.phase = Phase::Closing;
-        self.output = Output::new();
+        self.incoming = Incoming::default();
+        self.owed = false;
+        self.outgoing.abandon();
     }
 
-    /// Looks whether the connection has come to its end: when the peer has sent its last and all
-    /// that could be executed is, it drains; when all is sent, it closes. Returns true from then on.
+    /// Looks whether the connection has come to its end: when it drains and all is sent, it closes.
+    /// Returns true from then on.
     pub(super) fn is_ending(&mut self) -> bool {
-        if self.phase == Phase::Open && self.eof && !self.owed {
-            self.drain();
-        }
-        if self.phase == Phase::Draining && !self.sending && self.output.is_empty() {
+        if self.phase == Phase::Draining && self.outgoing.is_done() {
             self.phase = Phase::Closing;
         }
         self.phase == Phase::Closing
@@ -338,12 +301,19 @@ impl<Session> Connection<Session> {
     /// True when nothing has come or gone for longer than `timeout`. A send may take long and still
     /// move, so it is not silence, and who is blocked waits for others.
     pub(super) fn is_silent(&self, now: Instant, timeout: Duration) -> bool {
-        !self.sending && !self.blocked && now.saturating_duration_since(self.active) > timeout
+        !self.outgoing.is_sending()
+            && !self.blocked
+            && now.saturating_duration_since(self.active) > timeout
+    }
+
+    /// True when replies wait for the peer to read.
+    pub(super) fn is_unsent(&self) -> bool {
+        self.outgoing.unsent() > 0
     }
 
     /// True when nothing is in flight.
     pub(super) fn is_idle(&self) -> bool {
-        self.recv == Recv::Idle && !self.sending
+        self.recv == Recv::Idle && !self.outgoing.is_sending()
     }
 }
 
@@ -396,7 +366,7 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             let limits =
-                Limits { high_water: 100, low_water: 10, hard_limit: 0, bytes_per_tick: 50 };
+                Limits { high_water: 100, low_water: 10, bytes_per_tick: 50, ..Limits::default() };
             Self {
                 connection: Connection::new((), Instant::now()),
                 service: Lines { calls: 0 },
@@ -413,7 +383,7 @@ mod tests {
             let mut turn = Turn {
                 now: Now::read(),
                 tick: self.tick,
-                limits: self.limits,
+                limits: &self.limits,
                 outputs: &mut self.outputs,
             };
             f(&mut self.connection, &mut self.service, &mut turn)
@@ -433,6 +403,7 @@ mod tests {
         /// Starts a send that stays in flight; what it would send.
         fn send(&mut self) -> Option<Output> {
             let mut sent = None;
+            self.turn(|connection, service, turn| connection.check_eof(service, turn));
             self.connection.start_send(&mut self.outputs, |output, _| {
                 sent = Some(output);
                 Sending::InFlight
@@ -440,8 +411,13 @@ mod tests {
             sent
         }
 
-        fn answered(&self) -> String {
-            let bytes = self.connection.output.segments(0).flatten().copied().collect();
+        fn check(&mut self) -> Option<Excess> {
+            self.connection.check(&self.limits, Instant::now())
+        }
+
+        fn answered(&mut self) -> String {
+            let output = self.connection.outgoing.room(&mut self.outputs, &self.limits);
+            let bytes = output.segments(0).flatten().copied().collect();
             String::from_utf8(bytes).unwrap()
         }
     }
@@ -453,20 +429,7 @@ mod tests {
         assert_eq!(bench.answered(), "one\n");
         bench.arrived("o\nthree\n");
         assert_eq!(bench.answered(), "one\ntwo\nthree\n");
-        assert!(bench.connection.tail.is_empty());
-    }
-
-    #[test]
-    fn who_is_not_answered_keeps_no_buffer() {
-        let mut bench = Bench::new();
-        bench.arrived("one\n");
-        let output = bench.send().unwrap();
-        bench.connection.sent(output, true, &mut bench.outputs);
-        bench.arrived("a part of");
-        assert!(bench.connection.output.capacity() > 0, "borrowed, should there be an answer");
-        assert!(bench.send().is_none());
-        assert_eq!(bench.connection.output.capacity(), 0);
-        assert!(bench.outputs.take().capacity() > 0, "the next one gets it");
+        assert!(bench.connection.is_between_requests());
     }
 
     #[test]
@@ -516,33 +479,39 @@ mod tests {
     fn a_slow_reader_is_neither_read_nor_executed() {
         let mut bench = Bench::new();
         bench.arrived(&format!("{}\n", "x".repeat(100)));
-        assert!(bench.connection.check_water(&bench.limits));
+        assert_eq!(bench.check(), None);
         let output = bench.send().unwrap();
         bench.tick += 1;
         bench.arrived("more\n");
-        bench.connection.check_water(&bench.limits);
+        bench.check();
         assert_eq!(bench.answered(), "");
         assert!(!bench.connection.wants_bytes(&bench.limits));
         assert!(!bench.connection.is_runnable());
         bench.connection.sent(output, true, &mut bench.outputs);
-        bench.connection.check_water(&bench.limits);
+        bench.check();
         assert!(bench.connection.is_runnable());
         bench.run();
         assert_eq!(bench.answered(), "more\n");
     }
 
     #[test]
-    fn the_hard_limit_counts_what_is_in_flight() {
+    fn a_connection_is_closed_once_for_what_it_takes() {
         let mut bench = Bench::new();
-        bench.limits.hard_limit = 8;
+        bench.limits.output.hard = 8;
         bench.arrived("four\n");
         let _in_flight = bench.send().unwrap();
-        assert!(bench.connection.check_water(&bench.limits));
+        assert_eq!(bench.check(), None);
         bench.arrived("four\n");
-        assert!(!bench.connection.check_water(&bench.limits));
+        assert_eq!(bench.check(), Some(Excess::Output));
         bench.connection.abandon();
-        bench.limits.hard_limit = 4;
-        assert!(bench.connection.check_water(&bench.limits), "a connection is closed once");
+        assert_eq!(bench.check(), None);
+
+        let mut bench = Bench::new();
+        bench.limits.query = 8;
+        bench.arrived("a request");
+        assert_eq!(bench.check(), Some(Excess::Query));
+        bench.connection.abandon();
+        assert_eq!(bench.check(), None);
     }
 
     #[test]

@@ -158,12 +158,19 @@ impl Epoll {
                 Ok(fd) => events.push(Event::Accepted(fd)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => {
-                    self.stop_accept(listener);
+                    self.pause_accept(listener);
                     let error = Some(Errno::of(&error));
                     return events.push(Event::AcceptEnded { listener, error });
                 }
             }
         }
+    }
+
+    fn pause_accept(&self, listener: usize) {
+        let fd = self.listeners[listener].as_fd();
+        let id = ConnId { index: 0, generation: 0 };
+        // Fails when accepting had not been started, which is what is wanted.
+        let _ = watch(&self.epoll, libc::EPOLL_CTL_DEL, fd, 0, id);
     }
 
     /// Turns the edges of one connection into events.
@@ -311,11 +318,9 @@ impl Backend for Epoll {
         }
     }
 
-    fn stop_accept(&mut self, listener: usize) {
-        let fd = self.listeners[listener].as_fd();
-        let id = ConnId { index: 0, generation: 0 };
-        // Fails when accepting had not been started, which is what is wanted.
-        let _ = watch(&self.epoll, libc::EPOLL_CTL_DEL, fd, 0, id);
+    fn stop_accept(&mut self, listener: usize) -> Vec<OwnedFd> {
+        self.pause_accept(listener);
+        socket::stop_listening(self.listeners[listener].as_fd())
     }
 
     fn refuse(&mut self, socket: OwnedFd, reply: &[u8]) {
@@ -370,6 +375,12 @@ impl Backend for Epoll {
 
     fn send(&mut self, id: ConnId, output: Output, _: bool) -> Sending {
         self.send_rest(id, output, 0)
+    }
+
+    fn finish_recv(&mut self, id: ConnId) {
+        if let Some(slot) = live(&mut self.slots, id) {
+            socket::finish_recv(slot.fd.as_fd());
+        }
     }
 
     fn shutdown(&mut self, id: ConnId) {

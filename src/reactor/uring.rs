@@ -373,8 +373,9 @@ impl Backend for Uring {
         unsafe { self.start(Op::Accept, id, entry) };
     }
 
-    fn stop_accept(&mut self, listener: usize) {
+    fn stop_accept(&mut self, listener: usize) -> Vec<OwnedFd> {
         self.cancel(Op::Accept, ConnId { index: listener as u32, generation: 0 });
+        socket::stop_listening(self.listeners[listener].as_fd())
     }
 
     fn refuse(&mut self, socket: OwnedFd, reply: &[u8]) {
@@ -435,6 +436,12 @@ impl Backend for Uring {
             self.go_on_sending(id);
         }
         Sending::InFlight
+    }
+
+    fn finish_recv(&mut self, id: ConnId) {
+        if let Some(slot) = self.slot(id) {
+            socket::finish_recv(slot.fd.as_fd());
+        }
     }
 
     fn shutdown(&mut self, id: ConnId) {

@@ -11,10 +11,10 @@ use super::look_ahead::LookAhead;
 use super::pipeline::{Pipeline, Then};
 use super::{Next, Peer, Served, Service};
 use crate::clock::Now;
-use crate::command::blocking;
 use crate::command::dispatch::Worker;
+use crate::command::{blocking, panics};
 use crate::instance::Instance;
-use crate::output::Output;
+use crate::output::{Mark, Output};
 use crate::resp::limits::ProtocolError;
 use crate::resp::{Limits, Reply};
 use crate::session::{Blocked, Replies, Session};
@@ -35,10 +35,20 @@ pub struct Kv {
     /// Serves one connection after the other: those whose requests come whole leave nothing in it.
     pipeline: Pipeline,
     look_ahead: LookAhead,
+    running: Running,
     /// When the next round of active expiry is due.
     next_sweep: Option<Instant>,
     /// Until when this reactor's blocked clients wait, with their numbers.
     deadlines: BTreeSet<(Instant, u64)>,
+}
+
+/// The request that runs, should it not come to its end.
+#[derive(Clone, Copy, Default)]
+struct Running {
+    /// Where it ends in the input.
+    end: usize,
+    /// Where its reply begins.
+    reply: Mark,
 }
 
 impl Kv {
@@ -49,8 +59,8 @@ impl Kv {
 
     fn with(worker: Worker) -> Self {
         let (pipeline, look_ahead) = (Pipeline::default(), LookAhead::default());
-        let deadlines = BTreeSet::new();
-        Self { worker, pipeline, look_ahead, next_sweep: None, deadlines }
+        let (running, deadlines) = (Running::default(), BTreeSet::new());
+        Self { worker, pipeline, look_ahead, running, next_sweep: None, deadlines }
     }
 
     /// Runs the whole requests at the front of `input`, which lies in `memory` if that is shared.
@@ -81,10 +91,11 @@ impl Kv {
             self.look_ahead.complete(&mut self.worker.keyspace);
             for index in 0..requests {
                 let args = self.pipeline.args(index, rest).within(memory);
+                let done = consumed + self.pipeline.end(index + 1);
                 if !args.is_empty() {
+                    self.running = Running { end: done, reply: output.mark() };
                     self.worker.dispatch(session, args, output, now);
                 }
-                let done = consumed + self.pipeline.end(index + 1);
                 if let Some(next) = end_of_turn(session, output, done) {
                     self.pipeline.take_unfinished(); // it comes again
                     return Served { consumed: done, next };
@@ -138,10 +149,29 @@ impl Kv {
         }
         self.worker.begin(now);
         self.worker.keyspace.set_touch(!session.client.no_touch.load(Ordering::Relaxed));
-        let served = self.requests(session, input, memory, output, now);
+        let requests = || self.requests(session, input, memory, output, now);
+        let served = match panics::contain(requests) {
+            Ok(served) => served,
+            Err(number) => self.give_up(number, session, output, now),
+        };
         self.deadlines.extend(deadline(session));
         self.publish(session, now);
         served
+    }
+
+    /// Answers the request of which the command has panicked; those behind it have another turn.
+    #[cold]
+    fn give_up(
+        &mut self,
+        number: u16,
+        session: &mut Session,
+        output: &mut Output,
+        now: Now,
+    ) -> Served {
+        let Running { end, reply } = self.running;
+        self.worker.give_up(number, session, reply, output, now);
+        self.pipeline.take_unfinished(); // it comes again
+        Served { consumed: end, next: if session.closing { Next::Close } else { Next::Yield } }
     }
 
     /// Publishes what the batch has counted, for INFO and CLIENT LIST on any reactor.
@@ -196,7 +226,8 @@ fn deadline(session: &Session) -> Option<(Instant, u64)> {
 /// Whether a connection's turn ends after a request, of which `consumed` bytes were run.
 #[inline]
 fn end_of_turn(session: &Session, output: &Output, consumed: usize) -> Option<Next> {
-    if session.closing {
+    // What follows a reply that was too long could not be answered.
+    if session.closing || output.is_cut() {
         return Some(Next::Close);
     }
     if session.blocked.is_some() {
@@ -210,7 +241,7 @@ impl Service for Kv {
 
     fn open(&mut self, peer: Peer) -> Session {
         let instance = &self.worker.instance;
-        let client = instance.clients.add(peer, Instant::now());
+        let client = instance.clients.add(peer);
         Session::new(client, instance.config.requirepass.get().is_empty())
     }
 
@@ -311,6 +342,7 @@ impl Kv {
 mod tests {
     use super::*;
     use crate::command::harness::Harness;
+    use crate::config::{Config, Directive};
     use crate::mailbox::Message;
     use crate::memory;
 
@@ -405,6 +437,25 @@ mod tests {
         assert!(output.segments(0).eq([b"*-1\r\n"]));
         assert_eq!(session.blocked, None);
         kv.close(session);
+    }
+
+    #[cfg(debug_assertions)] // DEBUG PANIC
+    #[test]
+    fn requests_behind_a_panic_are_run() {
+        let mut config = Config::default();
+        let directive = Directive::find("enable-debug-command").unwrap();
+        config.start(directive, "yes").unwrap();
+        let mut harness = Harness::with_config(config);
+        let mut kv = Kv::with(harness.worker);
+        let mut output = Output::new();
+        let requests = b"RPUSH k v\r\nDEBUG PANIC k\r\nDBSIZE\r\n*1\r\n$4\r\nPI";
+        let mut serve =
+            |from| kv.serve(&mut harness.session, &requests[from..], &mut output, harness.now);
+        assert_eq!(serve(0), Served { consumed: 26, next: Next::Yield });
+        assert_eq!(serve(26), Served { consumed: 8, next: Next::Read { missing: 0 } });
+        let bytes: Vec<u8> = output.segments(0).flatten().copied().collect();
+        let internal = "-ERR internal error, the command was given up: see the server's log\r\n";
+        assert_eq!(String::from_utf8(bytes).unwrap(), format!(":1\r\n{internal}:0\r\n"));
     }
 
     #[test]

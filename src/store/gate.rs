@@ -262,13 +262,13 @@ impl Side {
             return look(segment, counts);
         }
         assert!(self.held.is_empty(), "a visitor holds nothing: two locks need an order");
-        self.locked(place).lock.lock();
+        let database = self.database(place.db);
+        let locked = self.common.databases[database].segment(place.segment);
+        locked.lock.lock();
+        let _visit = Visit(&locked.lock);
         // SAFETY: its lock is held until the visit is over.
-        let (segment, counts) = unsafe { self.reach(place) };
-        let seen = look(segment, counts);
-        // SAFETY: locked above.
-        unsafe { self.locked(place).lock.unlock() };
-        seen
+        let segment = unsafe { &mut *locked.segment.get() };
+        look(segment, &self.common.places[self.index].counts[database])
     }
 
     /// How many keys a database has, and how many of them expire.
@@ -325,6 +325,17 @@ impl Side {
 impl Drop for Side {
     fn drop(&mut self) {
         self.leave();
+    }
+}
+
+/// A lock that is held for a visit, and no longer: not even if the visitor panics.
+struct Visit<'a>(&'a RawMutex);
+
+impl Drop for Visit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: `visit` locked it.
+        unsafe { self.0.unlock() };
     }
 }
 

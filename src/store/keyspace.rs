@@ -219,19 +219,11 @@ impl Keyspace {
         let position = self.live(place, hash, key);
         let (segment, counts) = self.side.segment(place);
         let hasher = &self.hasher;
-        let mut slot = Slot { segment, counts, hasher, key, hash, position, change: None };
-        let outcome = change(&mut slot);
-        if let Some(change) = slot.change {
-            if let Some(entry) = slot.position.and_then(|position| slot.segment.at_mut(position)) {
-                self.clock.touch(entry);
-            }
-            let queues = slot.segment.queues.as_ref();
-            if change == Change::Set && queues.is_some_and(|queues| queues.has(key)) {
-                self.ready.push_back((db, key.into()));
-            }
-            self.changed(change);
-        }
-        outcome
+        let half_done = false;
+        let slot = Slot { segment, counts, hasher, key, hash, position, change: None, half_done };
+        let (clock, ready, tally) = (&mut self.clock, &mut self.ready, &mut self.tally);
+        let mut write = Write { slot, db, clock, ready, tally };
+        change(&mut write.slot)
     }
 
     /// Notes a use that a key had elsewhere.
@@ -361,12 +353,45 @@ impl Keyspace {
         (aged != Aged::Gone).then_some(position)
     }
 
-    /// Every change of a key passes here; a flush counts all of its own at once.
     #[inline]
     pub(super) fn changed(&mut self, change: Change) {
-        self.tally.changes += 1;
-        self.tally.expired += u64::from(change == Change::Expired);
-        self.tally.evicted += u64::from(change == Change::Evicted);
+        self.tally.count(change);
+    }
+}
+
+/// A change of one key. What has become of it is noted at its end, even if that is a panic.
+struct Write<'a> {
+    slot: Slot<'a>,
+    db: usize,
+    clock: &'a mut AccessClock,
+    ready: &'a mut VecDeque<(usize, Box<[u8]>)>,
+    tally: &'a mut Tally,
+}
+
+impl Drop for Write<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let slot = &mut self.slot;
+        slot.settle();
+        let Some(change) = slot.change else { return };
+        if let Some(entry) = slot.position.and_then(|position| slot.segment.at_mut(position)) {
+            self.clock.touch(entry);
+        }
+        let queues = slot.segment.queues.as_ref();
+        if change == Change::Set && queues.is_some_and(|queues| queues.has(slot.key)) {
+            self.ready.push_back((self.db, slot.key.into()));
+        }
+        self.tally.count(change);
+    }
+}
+
+impl Tally {
+    /// Every change of a key passes here; a flush counts all of its own at once.
+    #[inline]
+    fn count(&mut self, change: Change) {
+        self.changes += 1;
+        self.expired += u64::from(change == Change::Expired);
+        self.evicted += u64::from(change == Change::Evicted);
     }
 }
 

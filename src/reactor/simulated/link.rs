@@ -12,7 +12,10 @@ pub(super) enum End {
     Backlog,
     /// A [`Socket`](super::Socket) that has no name yet.
     Socket,
-    Open(ConnId),
+    Open {
+        host: usize,
+        id: ConnId,
+    },
     Closed,
 }
 
@@ -44,6 +47,8 @@ pub(super) struct Link {
     pub(super) broken: bool,
     pub(super) recv: Recv,
     pub(super) send: Option<Leaving>,
+    /// The reactor has said that it wants no more bytes than have come.
+    pub(super) deaf: bool,
     /// The reactor has ended both directions.
     pub(super) shut: bool,
     /// The reactor was told that nothing more comes.
@@ -62,10 +67,16 @@ impl Link {
             broken: false,
             recv: Recv::Idle,
             send: None,
+            deaf: false,
             shut: false,
             eof_told: false,
             failure_told: false,
         }
+    }
+
+    /// True when the last bytes have come that will be received.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished || self.deaf
     }
 
     /// Breaks the connection: what was on its way is lost.
@@ -100,7 +111,7 @@ impl Link {
         let over = self.broken || self.shut;
         let receives = match self.recv {
             Recv::Idle => false,
-            Recv::Armed => over || self.finished || !self.to_server.is_empty(),
+            Recv::Armed => over || self.is_finished() || !self.to_server.is_empty(),
             Recv::Stopping => true,
         };
         receives || self.send.is_some() && (over || self.to_peer.len() < window)
