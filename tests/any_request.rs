@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use common::client::encode;
-use common::{Backend, Client, Server, Start};
+use common::{Backend, Client, Server, Start, escaped};
 use random::{Random, Words, shown};
 use torc::command::Command;
 
@@ -93,7 +93,11 @@ impl Asker {
             let outcome = catch_unwind(AssertUnwindSafe(|| {
                 self.client
                     .send(requests.iter().flat_map(|words| encode(words)).collect::<Vec<_>>());
-                requests.iter().for_each(|_| drop(self.client.read_reply()));
+                requests.iter().for_each(|_| {
+                    let reply = self.client.read_reply();
+                    // A command that touches what it does not hold panics, and that is contained.
+                    assert!(!reply.starts_with(b"-ERR internal"), "{}", escaped(&reply));
+                });
                 self.client.expect_silence();
             }));
             if let Err(failure) = outcome {
