@@ -120,7 +120,9 @@ impl Harness {
     fn dispatch(&mut self, args: &OwnedArgs, output: &mut Output) {
         self.worker.begin(self.now);
         self.worker.keyspace.enter();
-        self.worker.dispatch(&mut self.session, args.as_args(), output, self.now);
+        let args = args.as_args();
+        let found = self.worker.look_up(args);
+        self.worker.dispatch(found, &mut self.session, args, output, self.now);
         self.worker.keyspace.leave();
     }
 
