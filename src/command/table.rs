@@ -286,6 +286,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_command_looks_for_follows_from_its_arguments() {
+        for (name, seeks) in [
+            ("get", Seeks::Entry),
+            ("ttl", Seeks::Entry),
+            ("lpush", Seeks::Collection),
+            ("spop", Seeks::Collection),
+            ("hgetall", Seeks::Collection),
+            ("hget", Seeks::Field(2)),
+            ("hset", Seeks::Field(2)),
+            ("hexpire", Seeks::Field(5)),
+            ("zscore", Seeks::Field(2)),
+            ("zadd", Seeks::Field(3)),
+            ("zincrby", Seeks::Field(3)),
+            ("geoadd", Seeks::Field(4)),
+            ("sadd", Seeks::Member(2)),
+            ("smove", Seeks::Member(3)),
+        ] {
+            assert_eq!(TABLE.find(name.as_bytes()).map(|entry| entry.seeks), Some(seeks), "{name}");
+        }
+    }
+
+    #[test]
     fn subcommands_have_numbers_of_their_own() {
         for entry in TABLE.commands() {
             for subcommand in entry.command.subcommands {
