@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::look_ahead::LookAhead;
-use super::pipeline::{Pipeline, Then};
+use super::pipeline::{AHEAD, Pipeline, Then};
 use super::{Next, Peer, Served, Service};
 use crate::clock::Now;
 use crate::command::dispatch::Worker;
+use crate::command::table::Entry;
 use crate::command::{blocking, panics};
 use crate::instance::Instance;
 use crate::output::{Mark, Output};
@@ -78,23 +79,14 @@ impl Kv {
             let rest = &input[consumed..];
             let limits = self.limits(session);
             let then = self.pipeline.parse(rest, &limits);
+            let commands = self.look_up(session, rest);
             let requests = self.pipeline.len();
-            if requests > 1 {
-                for index in 0..requests {
-                    self.look_ahead.add(
-                        &mut self.worker.keyspace,
-                        session.db,
-                        self.pipeline.args(index, rest),
-                    );
-                }
-            }
-            self.look_ahead.complete(&mut self.worker.keyspace);
-            for index in 0..requests {
+            for (index, found) in commands.iter().enumerate().take(requests) {
                 let args = self.pipeline.args(index, rest).within(memory);
                 let done = consumed + self.pipeline.end(index + 1);
                 if !args.is_empty() {
                     self.running = Running { end: done, reply: output.mark() };
-                    self.worker.dispatch(session, args, output, now);
+                    self.worker.dispatch(*found, session, args, output, now);
                 }
                 if let Some(next) = end_of_turn(session, output, done) {
                     self.pipeline.take_unfinished(); // it comes again
@@ -114,6 +106,23 @@ impl Kv {
                 }
             }
         }
+    }
+
+    /// Finds the commands of the requests that were parsed, and fetches what these will look at.
+    #[inline]
+    fn look_up(&mut self, session: &Session, input: &[u8]) -> [Option<Entry>; AHEAD] {
+        let mut commands = [None; AHEAD];
+        let requests = self.pipeline.len();
+        for (index, found) in commands.iter_mut().enumerate().take(requests) {
+            let args = self.pipeline.args(index, input);
+            *found = self.worker.look_up(args);
+            // Of a single one, the reactor has told before.
+            if requests > 1 {
+                self.look_ahead.add(&mut self.worker.keyspace, session.db, *found, args);
+            }
+        }
+        self.look_ahead.complete(&mut self.worker.keyspace);
+        commands
     }
 
     #[inline]
@@ -273,7 +282,8 @@ impl Service for Kv {
         }
         let limits = self.limits(session);
         if let Some(args) = self.pipeline.first(input, &limits) {
-            self.look_ahead.add(&mut self.worker.keyspace, session.db, args);
+            let found = self.worker.look_up(args);
+            self.look_ahead.add(&mut self.worker.keyspace, session.db, found, args);
         }
     }
 

@@ -67,13 +67,13 @@ impl<T> Buckets<T> {
         }
     }
 
-    /// The entry that most likely has this hash; it is not looked at.
+    /// The position of the entry that most likely has this hash; it is not looked at.
     #[inline]
-    pub(super) fn guess(&self, hash: u64) -> Option<&T> {
+    pub(super) fn guess(&self, hash: u64) -> Option<usize> {
         for at in self.way(hash) {
             let bucket = &self.buckets[at];
             if let Some(slot) = bucket.candidates(tag(hash)).next() {
-                return bucket.slots[slot].as_ref();
+                return Some(at * STRIDE + slot);
             }
             if bucket.passed == 0 {
                 break;
@@ -181,8 +181,12 @@ impl<T> Buckets<T> {
     #[inline]
     fn way(&self, hash: u64) -> impl Iterator<Item = usize> + use<T> {
         let buckets = self.buckets.len();
-        let home = self.home(hash);
-        (home..buckets).chain(0..home)
+        let mut next = self.home(hash);
+        (0..buckets).map(move |_| {
+            let at = next;
+            next = if at + 1 == buckets { 0 } else { at + 1 };
+            at
+        })
     }
 
     #[inline]
