@@ -48,6 +48,11 @@ impl Incoming {
         self.tail.bytes().len()
     }
 
+    /// Memory behind the bytes that is reserved for more.
+    pub(super) fn room(&self) -> usize {
+        self.tail.capacity() - self.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.tail.is_empty()
     }

@@ -245,6 +245,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
                 excess.report(&self.links.stats);
                 connection.abandon();
             }
+            if let Some(buffers) = connection.note() {
+                self.service.note(&connection.session, buffers);
+            }
             match (connection.recv, connection.wants_bytes(limits)) {
                 (Recv::Idle, true) => {
                     self.backend.start_recv(id);
@@ -438,13 +441,19 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let Ok(endpoint) = self.backend.open(id, socket) else {
             return self.links.clients.leave();
         };
+        let refusal = self.service.refuses(&endpoint.address);
         let session = self.service.open(Peer {
             id,
             reactor: self.options.index,
             fd: endpoint.fd,
             address: endpoint.address,
         });
-        self.connections.insert(Connection::new(session, self.now.steady));
+        let mut connection = Connection::new(session, self.now.steady);
+        if let Some(word) = refusal {
+            connection.turn_away(word, &self.options.limits, &mut self.outputs);
+            self.links.stats.refused.add(1);
+        }
+        self.connections.insert(connection);
         self.links.stats.accepted.add(1);
         self.touch(id);
     }
