@@ -2,6 +2,7 @@
 //!
 //! `TORC_SEEDS=n` plays n random runs of each kind, `TORC_SEED=s` plays the one of that seed.
 
+mod load;
 mod random;
 mod scenarios;
 mod talk;

@@ -82,6 +82,35 @@ fn a_reply_beyond_the_hard_limit_closes() {
     assert!(server.connect().call(&mget).len() > 640_000);
 }
 
+/// The largest replies that a few bytes can ask for: they end at the limit, in memory and in time.
+#[test]
+fn huge_replies_end_at_the_hard_limit() {
+    let (server, mut other) = connected();
+    let member = "m".repeat(1000);
+    other.call(&format!("SADD s {member}"));
+    other.call(&format!("HSET h {member} {member}"));
+    other.call(&format!("ZADD z 1 {member}"));
+    other.call(&format!("SADD large {}", "m".repeat(100_000)));
+    (0..100).for_each(|_| drop(other.call(&format!("RPUSH l {}", "m".repeat(300_000)))));
+    other.talk(&[("CONFIG SET client-output-buffer-limit \"normal 8mb 0 0\"", "+OK\r\n")]);
+    let before = info(&mut other, "used_memory_peak");
+    for request in [
+        "SRANDMEMBER s -134217728",
+        "SRANDMEMBER large -134217728",
+        "HRANDFIELD h -134217728 WITHVALUES",
+        "ZRANDMEMBER z -134217728 WITHSCORES",
+        "LRANGE l 0 -1",
+        "SORT l ALPHA",
+    ] {
+        let mut greedy = server.connect();
+        greedy.ask(request);
+        greedy.expect_closed();
+        other.talk(&[("PING", "+PONG\r\n")]);
+    }
+    let grown = info(&mut other, "used_memory_peak") - before;
+    assert!(grown < 32 << 20, "{grown} bytes at the most for six replies");
+}
+
 /// Pipelines `requests` that are answered with about a hundred thousand bytes each, and reads
 /// nothing.
 fn stall(server: &Server, requests: usize) -> (Client, i64) {

@@ -1,6 +1,7 @@
 //! The cases, each against a server of its own.
 
 mod auth;
+mod bad_input;
 mod bitmaps;
 mod blocking;
 mod client;
