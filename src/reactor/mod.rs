@@ -248,6 +248,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
                 excess.report(&self.links.stats);
                 connection.abandon();
             }
+            if let Some(buffers) = connection.note() {
+                self.service.note(&connection.session, buffers);
+            }
             match connection.next_recv(limits) {
                 NextRecv::Start(receive) => self.backend.start_recv(id, receive),
                 NextRecv::Stop => self.backend.stop_recv(id),
@@ -438,6 +441,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let Ok(endpoint) = self.backend.open(id, socket) else {
             return self.links.clients.leave();
         };
+        let refusal = self.service.refuses(&endpoint.address);
         let session = self.service.open(Peer {
             id,
             reactor: self.options.index,
@@ -445,7 +449,18 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             address: endpoint.address,
             connected: self.now.steady,
         });
-        self.connections.insert(Connection::new(session, self.now.steady));
+        let mut connection = Connection::new(session, self.now.steady);
+        if let Some(word) = refusal {
+            let mut turn = Turn {
+                now: self.now,
+                tick: self.tick,
+                limits: &self.options.limits,
+                outputs: &mut self.outputs,
+            };
+            connection.turn_away(word, &mut self.service, &mut turn);
+            self.links.stats.refused.add(1);
+        }
+        self.connections.insert(connection);
         if self.stop_at.is_some() {
             self.backend.finish_recv(id);
         }
@@ -497,7 +512,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let mut turn = Turn {
             now: self.now,
             tick: self.tick,
-            limits: self.options.limits,
+            limits: &self.options.limits,
             outputs: &mut self.outputs,
         };
         let count = connection.filled(memory, end, &mut self.service, &mut turn);

@@ -1,9 +1,11 @@
 //! The cases, each against a server of its own.
 
 mod auth;
+mod bad_input;
 mod bitmaps;
 mod blocking;
 mod client;
+mod client_limits;
 mod connections;
 mod databases;
 mod echo;

@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 use rustls::ServerConfig;
 
 use super::incoming::Incoming;
-use super::{Next, Peer, PeerAddress, Served, Service};
+use super::{Buffers, Next, Peer, PeerAddress, Served, Service};
 use crate::clock::Now;
 use crate::mailbox::{ConnId, Mailbox, Message};
 use crate::output::Output;
@@ -258,6 +258,17 @@ impl<S: Service> Service for Tls<S> {
         }
     }
 
+    fn note(&mut self, session: &Self::Session, buffers: Buffers) {
+        match session {
+            Session::Plain(session) => self.inner.note(session, buffers),
+            Session::Secure(secure) => {
+                let query = buffers.query + secure.incoming.len();
+                let query_room = buffers.query_room + secure.incoming.room();
+                self.inner.note(&secure.inner, Buffers { query, query_room, ..buffers });
+            }
+        }
+    }
+
     fn close(&mut self, session: Self::Session) {
         match session {
             Session::Plain(session) => self.inner.close(session),
@@ -268,6 +279,10 @@ impl<S: Service> Service for Tls<S> {
                 self.inner.close(secure.inner);
             }
         }
+    }
+
+    fn refuses(&self, address: &PeerAddress) -> Option<&'static [u8]> {
+        self.inner.refuses(address)
     }
 
     fn refusal(&self) -> &'static [u8] {
