@@ -232,6 +232,7 @@ mod tests {
             ("tcp-backlog", "128"),
             ("tcp-keepalive", "60"),
             ("timeout", "600"),
+            ("shutdown-timeout", "5"),
             ("maxclients", "77"),
             ("mode", "echo"),
             ("backend", "epoll"),

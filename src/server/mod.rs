@@ -63,6 +63,7 @@ fn serve<S: Service + Send + 'static>(
     let options = Options {
         busy_poll: Arc::clone(&config.busy_poll),
         timeout: Arc::clone(&config.timeout),
+        shutdown_timeout: Arc::clone(&config.shutdown_timeout),
         ..Options::default()
     };
     let instance = Arc::new(instance(config, &crew, &listeners, clients));

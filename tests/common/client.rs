@@ -55,6 +55,28 @@ impl Client {
         sent.expect("the server reads");
     }
 
+    /// Sends bytes as they are. False if the server has closed.
+    pub fn try_send(&mut self, bytes: &[u8]) -> bool {
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.write_all(bytes).is_ok(),
+            Stream::Unix(stream) => stream.write_all(bytes).is_ok(),
+        }
+    }
+
+    /// Reads one reply; None if the server has closed before the first byte of it.
+    #[track_caller]
+    pub fn next_reply(&mut self) -> Option<Vec<u8>> {
+        while self.arrived.is_empty() {
+            match self.read_more() {
+                Ok(1..) => {}
+                Ok(0) => return None,
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("no reply: {error}"),
+            }
+        }
+        Some(self.read_reply())
+    }
+
     /// Sends a request given as one line, see [`request`].
     #[track_caller]
     pub fn ask(&mut self, line: &str) {
