@@ -63,8 +63,8 @@ pub struct Options {
     pub spare_outputs: usize,
     /// and the largest that is kept, in bytes.
     pub spare_output_capacity: usize,
-    /// How long an orderly stop may take to answer what was received.
-    pub stop_within: Duration,
+    /// Seconds that an orderly stop may take to answer what was received. It may change.
+    pub shutdown_timeout: Arc<Number>,
 }
 
 impl Default for Options {
@@ -77,7 +77,7 @@ impl Default for Options {
             live_limits: None,
             spare_outputs: 1024,
             spare_output_capacity: 1 << 16,
-            stop_within: Duration::from_secs(1),
+            shutdown_timeout: Arc::new(Number::new(10)),
         }
     }
 }
@@ -135,7 +135,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     }
 
     /// Runs until all reactors are asked to stop, and then until all that was received is answered, or
-    /// [`Options::stop_within`] has passed.
+    /// [`Options::shutdown_timeout`] has passed.
     ///
     /// # Errors
     ///
@@ -342,7 +342,8 @@ impl<B: Backend, S: Service> Reactor<B, S> {
 
     /// No new connections; those that are there close when what they have sent by now is answered.
     fn begin_stop(&mut self) {
-        self.stop_at = Some(self.now.steady + self.options.stop_within);
+        let seconds = self.options.shutdown_timeout.get();
+        self.stop_at = Some(self.now.steady + Duration::from_secs(seconds));
         self.pauses.clear();
         for listener in 0..self.backend.listeners() {
             for socket in self.backend.stop_accept(listener) {

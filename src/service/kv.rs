@@ -506,7 +506,7 @@ mod tests {
         let mut serve =
             |from| kv.serve(&mut harness.session, &requests[from..], &mut output, harness.now);
         assert_eq!(serve(0), Served { consumed: 26, next: Next::Yield });
-        assert_eq!(serve(26), Served { consumed: 8, next: Next::Read { missing: 0 } });
+        assert_eq!(serve(26), Served { consumed: 8, next: Next::Read { missing: 4 } });
         let bytes: Vec<u8> = output.segments(0).flatten().copied().collect();
         let internal = "-ERR internal error, the command was given up: see the server's log\r\n";
         assert_eq!(String::from_utf8(bytes).unwrap(), format!(":1\r\n{internal}:0\r\n"));

@@ -18,6 +18,7 @@ mod keys;
 mod large;
 mod limits;
 mod many;
+mod panics;
 mod pipelines;
 mod protocol;
 mod resp3;
