@@ -271,6 +271,7 @@ impl Display for Reactor<'_> {
             ("closed", stats.closed.get()),
             ("accept_pauses", stats.accept_pauses.get()),
             ("output_limit_closes", stats.output_limit_closes.get()),
+            ("query_limit_closes", stats.query_limit_closes.get()),
         ];
         for (name, count) in counters {
             write!(f, "{name}={count},")?;

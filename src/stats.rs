@@ -67,8 +67,9 @@ pub struct ReactorStats {
     pub closed: Counter,
     /// Times accepting paused because an error would have come again at once.
     pub accept_pauses: Counter,
-    /// Connections closed because their unsent replies passed the hard limit.
+    /// Connections closed because too much was unsent, or because a request was too long.
     pub output_limit_closes: Counter,
+    pub query_limit_closes: Counter,
 }
 
 impl ReactorStats {
@@ -87,6 +88,7 @@ impl ReactorStats {
             counter.reset();
         }
         self.output_limit_closes.reset();
+        self.query_limit_closes.reset();
     }
 }
 

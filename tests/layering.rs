@@ -11,6 +11,7 @@ use std::path::Path;
 const NEIGHBOURS: &[(&str, &str)] = &[
     ("instance", "client"),
     ("mailbox", "output"),
+    ("output", "memory"),
     ("peer", "mailbox"),
     ("session", "client"),
     ("session", "instance"),
@@ -97,6 +98,17 @@ fn unsafe_code_says_why_it_is_sound() {
         }
     }
     assert!(wrong.is_empty(), "no SAFETY comment in\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn dependencies_say_what_they_are_for() {
+    let text = std::fs::read_to_string(root().join("Cargo.toml")).expect("a crate has one");
+    let sections = text.split("\n[").filter(|section| section.contains("dependencies]"));
+    let lines = sections.flat_map(|section| section.lines().skip(1));
+    let lines: Vec<_> = lines.filter(|line| line.contains(" = ")).collect();
+    assert!(lines.len() > 20, "the dependencies are not where they were");
+    let silent: Vec<_> = lines.into_iter().filter(|line| !line.contains(" # ")).collect();
+    assert!(silent.is_empty(), "what for? {silent:#?}");
 }
 
 #[test]

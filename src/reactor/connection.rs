@@ -7,7 +7,7 @@ use crate::clock::Now;
 use crate::output::Output;
 use crate::reactor::backend::{RecvEnd, Sending};
 use crate::reactor::buffers::Outputs;
-use crate::reactor::limits::Limits;
+use crate::reactor::limits::{Excess, Limits};
 use crate::reactor::outgoing::Outgoing;
 use crate::service::incoming::Incoming;
 use crate::service::{Next, Served, Service};
@@ -18,7 +18,7 @@ pub(super) struct Turn<'a> {
     pub(super) now: Now,
     /// Changes from tick to tick.
     pub(super) tick: u64,
-    pub(super) limits: Limits,
+    pub(super) limits: &'a Limits,
     pub(super) outputs: &'a mut Outputs,
 }
 
@@ -98,7 +98,7 @@ impl<Session> Connection<Session> {
                 service.serve(session, bytes, output, now)
             });
             let rest = bytes.get(served.consumed..).unwrap_or_default();
-            return self.keep(rest, served.next, service, turn.outputs);
+            return self.keep(rest, served.next, service, turn);
         }
         if !self.incoming.arrived(bytes) {
             return;
@@ -130,7 +130,7 @@ impl<Session> Connection<Session> {
             })
         });
         self.incoming = incoming;
-        self.keep(&[], served.next, service, turn.outputs);
+        self.keep(&[], served.next, service, turn);
     }
 
     /// Has `len` bytes served.
@@ -140,7 +140,7 @@ impl<Session> Connection<Session> {
         turn: &mut Turn<'_>,
         serve: impl FnOnce(&mut Session, &mut Output, Now) -> Served,
     ) -> Served {
-        let room = self.outgoing.room(turn.outputs);
+        let room = self.outgoing.room(turn.outputs, turn.limits);
         let served = serve(&mut self.session, room, turn.now);
         debug_assert!(served.consumed <= len, "a service consumes what it was given");
         let before = if self.executed.0 == turn.tick { self.executed.1 } else { 0 };
@@ -156,14 +156,15 @@ impl<Session> Connection<Session> {
         if self.phase != Phase::Open {
             return;
         }
-        service.answered(&mut self.session, answer, self.outgoing.room(turn.outputs));
+        let room = self.outgoing.room(turn.outputs, turn.limits);
+        service.answered(&mut self.session, answer, room);
         self.active = turn.now.steady;
         self.blocked = false;
         self.owed = true; // what has come meanwhile, and what the service had left over
     }
 
     /// Keeps what the service left over, and what it wants next.
-    fn keep<S>(&mut self, rest: &[u8], next: Next, service: &mut S, outputs: &mut Outputs)
+    fn keep<S>(&mut self, rest: &[u8], next: Next, service: &mut S, turn: &mut Turn<'_>)
     where
         S: Service<Session = Session>,
     {
@@ -174,14 +175,14 @@ impl<Session> Connection<Session> {
             Next::Read { .. } => {}
             Next::Yield => self.owed = true,
             Next::Block => self.blocked = true,
-            Next::Close => self.drain(service, outputs),
+            Next::Close => self.drain(service, turn),
         }
     }
 
     fn may_execute(&self, turn: &Turn<'_>) -> bool {
         let (tick, bytes) = self.executed;
         let spent = tick == turn.tick && bytes >= turn.limits.bytes_per_tick;
-        !self.blocked && !spent && self.outgoing.has_room(&turn.limits)
+        !self.blocked && !spent && self.outgoing.has_room(turn.limits)
     }
 
     /// True when requests are at hand that may be executed now.
@@ -229,11 +230,19 @@ impl<Session> Connection<Session> {
         }
     }
 
-    /// Compares the unsent bytes with the limits. Returns false if the hard one is passed by a
-    /// connection that is not closing already.
-    pub(super) fn check_water(&mut self, limits: &Limits) -> bool {
+    /// Compares what is held for the peer with the limits. Says which is passed by a connection that
+    /// is not closing already.
+    ///
+    /// `held` bytes of what has come lie with the service.
+    pub(super) fn check(&mut self, limits: &Limits, now: Instant, held: usize) -> Option<Excess> {
         self.outgoing.check_water(limits);
-        self.phase == Phase::Closing || !self.outgoing.exceeds_hard_limit(limits)
+        if self.phase == Phase::Closing {
+            None
+        } else if self.outgoing.is_excessive(&limits.output, now) {
+            Some(Excess::Output)
+        } else {
+            (self.incoming.len() + held > limits.query).then_some(Excess::Query)
+        }
     }
 
     /// True when bytes should be received: not while too much is unsent, and not while more than a
@@ -247,17 +256,17 @@ impl<Session> Connection<Session> {
     }
 
     /// When the peer has sent its last and all that could be executed is, the connection drains.
-    pub(super) fn check_eof<S>(&mut self, service: &mut S, outputs: &mut Outputs)
+    pub(super) fn check_eof<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
     where
         S: Service<Session = Session>,
     {
         if self.eof && !self.owed {
-            self.drain(service, outputs);
+            self.drain(service, turn);
         }
     }
 
     /// No more requests: what was answered leaves, then the connection closes.
-    pub(super) fn drain<S>(&mut self, service: &mut S, outputs: &mut Outputs)
+    pub(super) fn drain<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
     where
         S: Service<Session = Session>,
     {
@@ -265,7 +274,8 @@ impl<Session> Connection<Session> {
             self.phase = Phase::Draining;
             self.incoming = Incoming::default();
             self.owed = false;
-            service.finish(&mut self.session, self.outgoing.room(outputs));
+            let room = self.outgoing.room(turn.outputs, turn.limits);
+            service.finish(&mut self.session, room);
         }
     }
 
@@ -297,6 +307,11 @@ impl<Session> Connection<Session> {
         !self.outgoing.is_sending()
             && !self.blocked
             && now.saturating_duration_since(self.active) > timeout
+    }
+
+    /// True when replies wait for the peer to read.
+    pub(super) fn is_unsent(&self) -> bool {
+        self.outgoing.unsent() > 0
     }
 
     /// True when nothing is in flight.
@@ -354,7 +369,7 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             let limits =
-                Limits { high_water: 100, low_water: 10, hard_limit: 0, bytes_per_tick: 50 };
+                Limits { high_water: 100, low_water: 10, bytes_per_tick: 50, ..Limits::default() };
             Self {
                 connection: Connection::new((), Instant::now()),
                 service: Lines { calls: 0 },
@@ -371,7 +386,7 @@ mod tests {
             let mut turn = Turn {
                 now: Now::read(),
                 tick: self.tick,
-                limits: self.limits,
+                limits: &self.limits,
                 outputs: &mut self.outputs,
             };
             f(&mut self.connection, &mut self.service, &mut turn)
@@ -391,7 +406,7 @@ mod tests {
         /// Starts a send that stays in flight; what it would send.
         fn send(&mut self) -> Option<Output> {
             let mut sent = None;
-            self.connection.check_eof(&mut self.service, &mut self.outputs);
+            self.turn(|connection, service, turn| connection.check_eof(service, turn));
             self.connection.start_send(&mut self.outputs, |output, _| {
                 sent = Some(output);
                 Sending::InFlight
@@ -399,8 +414,12 @@ mod tests {
             sent
         }
 
+        fn check(&mut self) -> Option<Excess> {
+            self.connection.check(&self.limits, Instant::now(), 0)
+        }
+
         fn answered(&mut self) -> String {
-            let output = self.connection.outgoing.room(&mut self.outputs);
+            let output = self.connection.outgoing.room(&mut self.outputs, &self.limits);
             let bytes = output.segments(0).flatten().copied().collect();
             String::from_utf8(bytes).unwrap()
         }
@@ -463,33 +482,39 @@ mod tests {
     fn a_slow_reader_is_neither_read_nor_executed() {
         let mut bench = Bench::new();
         bench.arrived(&format!("{}\n", "x".repeat(100)));
-        assert!(bench.connection.check_water(&bench.limits));
+        assert_eq!(bench.check(), None);
         let output = bench.send().unwrap();
         bench.tick += 1;
         bench.arrived("more\n");
-        bench.connection.check_water(&bench.limits);
+        bench.check();
         assert_eq!(bench.answered(), "");
         assert!(!bench.connection.wants_bytes(&bench.limits));
         assert!(!bench.connection.is_runnable());
         bench.connection.sent(output, true, &mut bench.outputs);
-        bench.connection.check_water(&bench.limits);
+        bench.check();
         assert!(bench.connection.is_runnable());
         bench.run();
         assert_eq!(bench.answered(), "more\n");
     }
 
     #[test]
-    fn the_hard_limit_counts_what_is_in_flight() {
+    fn a_connection_is_closed_once_for_what_it_takes() {
         let mut bench = Bench::new();
-        bench.limits.hard_limit = 8;
+        bench.limits.output.hard = 8;
         bench.arrived("four\n");
         let _in_flight = bench.send().unwrap();
-        assert!(bench.connection.check_water(&bench.limits));
+        assert_eq!(bench.check(), None);
         bench.arrived("four\n");
-        assert!(!bench.connection.check_water(&bench.limits));
+        assert_eq!(bench.check(), Some(Excess::Output));
         bench.connection.abandon();
-        bench.limits.hard_limit = 4;
-        assert!(bench.connection.check_water(&bench.limits), "a connection is closed once");
+        assert_eq!(bench.check(), None);
+
+        let mut bench = Bench::new();
+        bench.limits.query = 8;
+        bench.arrived("a request");
+        assert_eq!(bench.check(), Some(Excess::Query));
+        bench.connection.abandon();
+        assert_eq!(bench.check(), None);
     }
 
     #[test]

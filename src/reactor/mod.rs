@@ -34,7 +34,7 @@ use buffers::Outputs;
 use connection::{Connection, Recv, Turn};
 use slab::Slab;
 
-pub use limits::Limits;
+pub use limits::{Limits, LiveLimits};
 pub use links::Links;
 
 /// How long accepting rests after an error that would come again at once, EMFILE above all.
@@ -43,8 +43,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Messages handled in one tick; the rest waits for the next.
 const MESSAGES_PER_TICK: usize = 256;
 
-/// How often silent connections are looked for.
-const SILENCE_CHECK: Duration = Duration::from_secs(1);
+/// How often connections are looked at that do nothing.
+const PATROL: Duration = Duration::from_secs(1);
 
 /// What can be chosen about a reactor.
 #[derive(Clone, Debug)]
@@ -55,8 +55,10 @@ pub struct Options {
     pub busy_poll: Arc<Number>,
     /// Seconds of silence after which a connection is closed; 0: never. It may change.
     pub timeout: Arc<Number>,
-    /// How much a connection may take.
+    /// How much a connection may take,
     pub limits: Limits,
+    /// and where some of that may change.
+    pub live_limits: Option<LiveLimits>,
     /// Spare output buffers that are kept,
     pub spare_outputs: usize,
     /// and the largest that is kept, in bytes.
@@ -71,12 +73,8 @@ impl Default for Options {
             index: 0,
             busy_poll: Arc::default(),
             timeout: Arc::default(),
-            limits: Limits {
-                high_water: 1 << 20,
-                low_water: 1 << 18,
-                hard_limit: 0,
-                bytes_per_tick: 1 << 16,
-            },
+            limits: Limits::default(),
+            live_limits: None,
             spare_outputs: 1024,
             spare_output_capacity: 1 << 16,
             stop_within: Duration::from_secs(1),
@@ -103,8 +101,8 @@ pub struct Reactor<B: Backend, S: Service> {
     active: Instant,
     /// Listeners that rest, and until when.
     pauses: Vec<(usize, Instant)>,
-    /// When silent connections were looked for last.
-    silence_checked: Instant,
+    /// When connections that do nothing were looked at last.
+    patrolled: Instant,
     /// The reactor that serves the next connection.
     next_peer: usize,
     /// When a stop gives up on what is unsent. None: no stop was asked for.
@@ -130,7 +128,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             tick: 0,
             active: now.steady,
             pauses: Vec::new(),
-            silence_checked: now.steady,
+            patrolled: now.steady,
             next_peer: 0,
             stop_at: None,
         }
@@ -187,6 +185,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         self.now = self.backend.now();
         self.tick += 1;
         self.links.stats.ticks.add(1);
+        if let Some(live) = &self.options.live_limits {
+            self.options.limits.follow(live);
+        }
         if !self.events.is_empty() {
             self.active = self.now.steady;
         }
@@ -229,22 +230,24 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     /// Starts one send for each connection that has something to say, and starts or stops receiving
     /// as its limits ask.
     fn send(&mut self) {
-        let limits = self.options.limits;
+        let limits = &self.options.limits;
+        let mut turn = Turn { now: self.now, tick: self.tick, limits, outputs: &mut self.outputs };
         for &id in &self.touched {
             let Some(connection) = self.connections.get_mut(id) else { continue };
-            connection.check_eof(&mut self.service, &mut self.outputs);
-            let bytes = connection.start_send(&mut self.outputs, |output, is_awaited| {
+            connection.check_eof(&mut self.service, &mut turn);
+            let bytes = connection.start_send(turn.outputs, |output, is_awaited| {
                 self.backend.send(id, output, is_awaited)
             });
             if bytes > 0 {
                 self.links.stats.sends.add(1);
                 self.links.stats.bytes_out.add(bytes as u64);
             }
-            if !connection.check_water(&limits) {
-                self.links.stats.output_limit_closes.add(1);
+            let held = self.service.held(&connection.session);
+            if let Some(excess) = connection.check(limits, self.now.steady, held) {
+                excess.report(&self.links.stats);
                 connection.abandon();
             }
-            match (connection.recv, connection.wants_bytes(&limits)) {
+            match (connection.recv, connection.wants_bytes(limits)) {
                 (Recv::Idle, true) => {
                     self.backend.start_recv(id);
                     connection.recv = Recv::Armed;
@@ -294,10 +297,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         if !self.run_list.is_empty() || since_active < busy_poll {
             return Wait::No;
         }
-        let timeout = self.options.timeout.get() > 0 && self.connections.len() > 0;
-        let silence = timeout.then(|| self.silence_checked + SILENCE_CHECK);
+        let patrol = self.is_patrolled().then(|| self.patrolled + PATROL);
         let pauses = self.pauses.iter().map(|(_, until)| *until);
-        let alarms = pauses.chain(self.stop_at).chain(silence);
+        let alarms = pauses.chain(self.stop_at).chain(patrol);
         let alarms = alarms.map(|at| at.saturating_duration_since(self.now.steady));
         match alarms.chain(wish).min() {
             None => Wait::Forever,
@@ -328,10 +330,16 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             Some(at) if now >= at => self.end_all(|connection, _, _| connection.abandon()),
             _ => {}
         }
-        if self.options.timeout.get() > 0 && now - self.silence_checked >= SILENCE_CHECK {
-            self.silence_checked = now;
-            self.close_silent();
+        if self.is_patrolled() && now - self.patrolled >= PATROL {
+            self.patrolled = now;
+            self.patrol();
         }
+    }
+
+    /// True while connections may have to be closed for something that they do not do.
+    fn is_patrolled(&self) -> bool {
+        let soft = self.options.limits.output.soft > 0;
+        (soft || self.options.timeout.get() > 0) && self.connections.len() > 0
     }
 
     /// No new connections, no new requests; what was answered may still leave.
@@ -342,23 +350,32 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         self.end_all(Connection::drain);
     }
 
-    fn end_all(&mut self, end: fn(&mut Connection<S::Session>, &mut S, &mut Outputs)) {
+    fn end_all(&mut self, end: fn(&mut Connection<S::Session>, &mut S, &mut Turn<'_>)) {
         let ids: Vec<_> = self.connections.ids().collect();
         for id in ids {
             let Some(connection) = self.connections.get_mut(id) else { continue };
-            end(connection, &mut self.service, &mut self.outputs);
+            let mut turn = Turn {
+                now: self.now,
+                tick: self.tick,
+                limits: &self.options.limits,
+                outputs: &mut self.outputs,
+            };
+            end(connection, &mut self.service, &mut turn);
             self.touch(id);
         }
     }
 
-    /// Closes the connections on which nothing has come or gone for `timeout`.
-    fn close_silent(&mut self) {
-        let (now, timeout) = (self.now.steady, Duration::from_secs(self.options.timeout.get()));
+    /// Closes the connections on which nothing has come or gone for `timeout`, and looks at those that
+    /// have not been reading for a while.
+    fn patrol(&mut self) {
+        let (now, timeout) = (self.now.steady, self.options.timeout.get());
         let ids: Vec<_> = self.connections.ids().collect();
         for id in ids {
             let Some(connection) = self.connections.get_mut(id) else { continue };
-            if connection.is_silent(now, timeout) {
+            if timeout > 0 && connection.is_silent(now, Duration::from_secs(timeout)) {
                 self.with(id, Connection::abandon);
+            } else if connection.is_unsent() {
+                self.touch(id);
             }
         }
     }
@@ -382,7 +399,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let mut turn = Turn {
             now: self.now,
             tick: self.tick,
-            limits: self.options.limits,
+            limits: &self.options.limits,
             outputs: &mut self.outputs,
         };
         connection.answered(answer, &mut self.service, &mut turn);
@@ -469,7 +486,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let mut turn = Turn {
             now: self.now,
             tick: self.tick,
-            limits: self.options.limits,
+            limits: &self.options.limits,
             outputs: &mut self.outputs,
         };
         let service = &mut self.service;
@@ -496,7 +513,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let mut turn = Turn {
             now: self.now,
             tick: self.tick,
-            limits: self.options.limits,
+            limits: &self.options.limits,
             outputs: &mut self.outputs,
         };
         connection.run(&mut self.service, &mut turn);

@@ -1,6 +1,9 @@
 //! The sending side of a connection: replies that wait, the send in flight, and how much both may
 //! hold.
 
+use std::time::{Duration, Instant};
+
+use crate::config::OutputLimit;
 use crate::output::Output;
 use crate::reactor::buffers::Outputs;
 use crate::reactor::limits::Limits;
@@ -15,20 +18,30 @@ pub(super) struct Outgoing {
     leaving: usize,
     /// Over the high-water mark, and not yet under the low one.
     paused: bool,
+    /// Since when the unsent bytes have been over the soft limit.
+    soft_since: Option<Instant>,
 }
 
 impl Outgoing {
-    /// Where the next replies go. The memory is borrowed until all are sent.
-    pub(super) fn room(&mut self, outputs: &mut Outputs) -> &mut Output {
-        if self.waiting.capacity() == 0 && self.waiting.is_empty() {
+    /// Where the next replies go. The memory is borrowed until all are sent, and ends at the hard
+    /// limit: a reply need not be whole to be too long.
+    pub(super) fn room(&mut self, outputs: &mut Outputs, limits: &Limits) -> &mut Output {
+        let is_none = self.waiting.capacity() == 0 && self.waiting.is_empty();
+        if is_none && !self.waiting.is_cut() {
             self.waiting = outputs.take();
         }
+        let hard = limits.output.hard as usize;
+        let limit = if hard == 0 { usize::MAX } else { hard.saturating_sub(self.leaving) };
+        self.waiting.set_limit(limit);
         &mut self.waiting
     }
 
     /// Takes out the replies that the next send shall take along; [`Outgoing::sent`] ends it. None if
-    /// there are none, or if one is in flight.
+    /// there are none, if one is in flight, or if a reply was too long and its end is missing.
     pub(super) fn begin_send(&mut self, outputs: &mut Outputs) -> Option<Output> {
+        if self.waiting.is_cut() {
+            return None;
+        }
         if self.waiting.is_empty() {
             // Who was not answered, a part of a request having come, keeps no buffer for that.
             if self.waiting.capacity() > 0 {
@@ -77,8 +90,18 @@ impl Outgoing {
         !self.paused && self.unsent() <= limits.high_water
     }
 
-    pub(super) fn exceeds_hard_limit(&self, limits: &Limits) -> bool {
-        limits.hard_limit != 0 && self.unsent() > limits.hard_limit
+    /// True when too much is unsent: as much as the hard limit, or as the soft one for too long.
+    pub(super) fn is_excessive(&mut self, limit: &OutputLimit, now: Instant) -> bool {
+        let unsent = self.unsent() as u64;
+        if limit.soft == 0 || unsent < limit.soft {
+            self.soft_since = None;
+        } else {
+            let since = *self.soft_since.get_or_insert(now);
+            if now.saturating_duration_since(since) > Duration::from_secs(limit.soft_seconds) {
+                return true;
+            }
+        }
+        limit.hard > 0 && unsent >= limit.hard || self.waiting.is_cut()
     }
 
     pub(super) fn is_sending(&self) -> bool {
@@ -100,17 +123,18 @@ impl Outgoing {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits =
-        Limits { high_water: 100, low_water: 10, hard_limit: 150, bytes_per_tick: 50 };
+    fn limits() -> Limits {
+        Limits { high_water: 100, low_water: 10, ..Limits::default() }
+    }
 
     #[test]
     fn who_is_not_answered_keeps_no_buffer() {
         let mut outputs = Outputs::new(4, 1024);
         let mut outgoing = Outgoing::default();
-        outgoing.room(&mut outputs).extend(b"reply");
+        outgoing.room(&mut outputs, &limits()).extend(b"reply");
         let output = outgoing.begin_send(&mut outputs).unwrap();
         outgoing.sent(output, &mut outputs);
-        let borrowed = outgoing.room(&mut outputs).capacity();
+        let borrowed = outgoing.room(&mut outputs, &limits()).capacity();
         assert!(borrowed > 0, "should there be an answer");
         assert_eq!(outgoing.begin_send(&mut outputs), None);
         assert_eq!(outgoing.waiting.capacity(), 0);
@@ -121,11 +145,11 @@ mod tests {
     fn one_send_is_in_flight_and_the_next_takes_all_that_came_meanwhile() {
         let mut outputs = Outputs::new(4, 1024);
         let mut outgoing = Outgoing::default();
-        outgoing.room(&mut outputs).extend(b"one");
+        outgoing.room(&mut outputs, &limits()).extend(b"one");
         let first = outgoing.begin_send(&mut outputs).unwrap();
-        outgoing.room(&mut outputs).extend(b"two");
+        outgoing.room(&mut outputs, &limits()).extend(b"two");
         assert_eq!(outgoing.begin_send(&mut outputs), None);
-        outgoing.room(&mut outputs).extend(b"three");
+        outgoing.room(&mut outputs, &limits()).extend(b"three");
         assert_eq!((outgoing.unsent(), outgoing.is_sending()), (11, true));
         outgoing.sent(first, &mut outputs);
         assert!(!outgoing.is_sending() && !outgoing.is_done());
@@ -136,25 +160,64 @@ mod tests {
     }
 
     #[test]
-    fn water_marks_and_the_hard_limit_count_what_is_in_flight() {
+    fn water_marks_count_what_is_in_flight() {
         let mut outputs = Outputs::new(4, 1024);
         let mut outgoing = Outgoing::default();
-        outgoing.room(&mut outputs).extend(&[b'x'; 100]);
+        outgoing.room(&mut outputs, &limits()).extend(&[b'x'; 100]);
         let output = outgoing.begin_send(&mut outputs).unwrap();
-        assert!(outgoing.has_room(&LIMITS));
-        outgoing.room(&mut outputs).extend(&[b'x'; 11]);
-        assert!(!outgoing.has_room(&LIMITS) && !outgoing.is_paused());
-        outgoing.check_water(&LIMITS);
+        assert!(outgoing.has_room(&limits()));
+        outgoing.room(&mut outputs, &limits()).extend(&[b'x'; 11]);
+        assert!(!outgoing.has_room(&limits()) && !outgoing.is_paused());
+        outgoing.check_water(&limits());
         assert!(outgoing.is_paused());
         outgoing.sent(output, &mut outputs);
-        outgoing.check_water(&LIMITS);
+        outgoing.check_water(&limits());
         assert!(outgoing.is_paused(), "not yet under the low-water mark");
-        assert!(!outgoing.exceeds_hard_limit(&LIMITS));
-        outgoing.room(&mut outputs).extend(&[b'x'; 140]);
-        assert!(outgoing.exceeds_hard_limit(&LIMITS));
-        assert!(!outgoing.exceeds_hard_limit(&Limits { hard_limit: 0, ..LIMITS }), "no limit");
         outgoing.abandon();
-        outgoing.check_water(&LIMITS);
+        outgoing.check_water(&limits());
         assert!(!outgoing.is_paused() && outgoing.is_done());
+    }
+    #[test]
+    fn limits_count_what_is_in_flight() {
+        let mut outputs = Outputs::new(4, 1024);
+        let mut outgoing = Outgoing::default();
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let limit = |hard, soft| OutputLimit { hard, soft, soft_seconds: 10 };
+        outgoing.room(&mut outputs, &limits()).extend(&[b'x'; 50]);
+        let output = outgoing.begin_send(&mut outputs).unwrap();
+        outgoing.room(&mut outputs, &limits()).extend(&[b'x'; 50]);
+        assert!(!outgoing.is_excessive(&limit(0, 0), begun), "no limit");
+        assert!(!outgoing.is_excessive(&limit(101, 101), begun));
+        assert!(outgoing.is_excessive(&limit(100, 0), begun));
+        assert!(!outgoing.is_excessive(&limit(0, 100), after(0)));
+        assert!(!outgoing.is_excessive(&limit(0, 100), after(10)));
+        assert!(outgoing.is_excessive(&limit(0, 100), after(11)));
+        outgoing.sent(output, &mut outputs);
+        assert!(!outgoing.is_excessive(&limit(100, 100), after(12)), "it has gone below");
+        outgoing.room(&mut outputs, &limits()).extend(&[b'x'; 50]);
+        assert!(!outgoing.is_excessive(&limit(0, 100), after(30)), "the time begins anew");
+        assert!(outgoing.is_excessive(&limit(0, 100), after(41)));
+    }
+
+    #[test]
+    fn a_reply_ends_where_the_hard_limit_is() {
+        let mut outputs = Outputs::new(4, 1024);
+        let mut outgoing = Outgoing::default();
+        let mut limits = limits();
+        outgoing.room(&mut outputs, &limits).extend(&[b'x'; 50]);
+        let output = outgoing.begin_send(&mut outputs).unwrap();
+        limits.output.hard = 10_000;
+        let room = outgoing.room(&mut outputs, &limits);
+        (0..1000).for_each(|_| room.extend(&[b'x'; 1000]));
+        assert!(room.capacity() <= 10_000 - 50, "{}", room.capacity());
+        assert!(outgoing.is_excessive(&limits.output, Instant::now()));
+        outgoing.sent(output, &mut outputs);
+        assert_eq!(outgoing.begin_send(&mut outputs), None, "a part of a reply is none");
+        outgoing.abandon();
+        outgoing.room(&mut outputs, &limits).extend(&[b'x'; 10_001]);
+        outgoing.room(&mut outputs, &limits);
+        assert_eq!(outgoing.begin_send(&mut outputs), None);
+        assert!(outgoing.is_excessive(&limits.output, Instant::now()), "nothing is of it, too");
     }
 }

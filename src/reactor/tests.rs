@@ -318,7 +318,7 @@ fn a_slow_reader_holds_up_nobody<K: Kind>() {
 
 fn too_slow_a_reader_is_closed<K: Kind>() {
     let mut options = Options::default();
-    options.limits.hard_limit = 100_000;
+    options.limits.output.hard = 100_000;
     options.limits.bytes_per_tick = 1 << 20;
     let server = Server::start::<K>(1, 10, options);
     let client = server.connect();

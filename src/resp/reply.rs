@@ -67,8 +67,7 @@ impl<'a> Reply<'a> {
     #[cold]
     pub fn error(&mut self, text: impl AsRef<[u8]>) {
         let text = text.as_ref();
-        let out = self.output.copied_mut();
-        out.reserve(text.len() + 3);
+        let Some(out) = self.output.room(text.len() + 3) else { return };
         out.push(b'-');
         out.extend(
             text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }),
@@ -88,8 +87,7 @@ impl<'a> Reply<'a> {
 
     #[inline]
     pub fn bulk(&mut self, value: &[u8]) {
-        let out = self.output.copied_mut();
-        out.reserve(LONGEST_HEADER + value.len() + 2);
+        let Some(out) = self.output.room(LONGEST_HEADER + value.len() + 2) else { return };
         header(out, b'$', value.len());
         out.extend_from_slice(value);
         out.extend_from_slice(b"\r\n");
@@ -188,8 +186,7 @@ impl<'a> Reply<'a> {
         if self.version == Version::V2 {
             return self.bulk(text);
         }
-        let out = self.output.copied_mut();
-        out.reserve(LONGEST_HEADER + text.len() + 6);
+        let Some(out) = self.output.room(LONGEST_HEADER + text.len() + 6) else { return };
         header(out, b'=', text.len() + 4);
         for part in [format.as_bytes(), b":", text, b"\r\n"] {
             out.extend_from_slice(part);
@@ -198,8 +195,7 @@ impl<'a> Reply<'a> {
 
     #[inline]
     fn line(&mut self, sigil: u8, text: &[u8]) {
-        let out = self.output.copied_mut();
-        out.reserve(text.len() + 3);
+        let Some(out) = self.output.room(text.len() + 3) else { return };
         out.push(sigil);
         out.extend_from_slice(text);
         out.extend_from_slice(b"\r\n");
@@ -207,8 +203,7 @@ impl<'a> Reply<'a> {
 
     #[inline]
     fn header(&mut self, sigil: u8, len: usize) {
-        let out = self.output.copied_mut();
-        out.reserve(LONGEST_HEADER);
+        let Some(out) = self.output.room(LONGEST_HEADER) else { return };
         header(out, sigil, len);
     }
 

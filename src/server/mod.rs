@@ -19,8 +19,8 @@ use crate::config::{Config, Mode};
 use crate::instance::{Instance, run_id};
 use crate::mailbox::Stop;
 use crate::memory;
-use crate::reactor::Options;
 use crate::reactor::listener::{Address, BindError, Cause, Listener};
+use crate::reactor::{LiveLimits, Options};
 use crate::service::Service;
 use crate::service::echo::Echo;
 use crate::service::kv::Kv;
@@ -68,6 +68,10 @@ fn serve<S: Service + Send + 'static>(
     let options = Options {
         busy_poll: Arc::clone(&config.busy_poll),
         timeout: Arc::clone(&config.timeout),
+        live_limits: Some(LiveLimits {
+            output: Arc::clone(&config.client_output_buffer_limit),
+            query: Arc::clone(&config.client_query_buffer_limit),
+        }),
         ..Options::default()
     };
     let instance = Arc::new(instance(config, &crew, &listeners, clients));

@@ -196,7 +196,8 @@ fn deadline(session: &Session) -> Option<(Instant, u64)> {
 /// Whether a connection's turn ends after a request, of which `consumed` bytes were run.
 #[inline]
 fn end_of_turn(session: &Session, output: &Output, consumed: usize) -> Option<Next> {
-    if session.closing {
+    // What follows a reply that was too long could not be answered.
+    if session.closing || output.is_cut() {
         return Some(Next::Close);
     }
     if session.blocked.is_some() {

@@ -58,6 +58,11 @@ pub trait Service {
         output.append(answer);
     }
 
+    /// Bytes that the session keeps of requests that are not whole.
+    fn held(&self, _session: &Self::Session) -> usize {
+        0
+    }
+
     /// Nothing more of what this session's connection sends is served. The connection closes when
     /// all of `output` is sent.
     fn finish(&mut self, _session: &mut Self::Session, _output: &mut Output) {}

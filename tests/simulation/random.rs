@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use torc::config::Number;
+use torc::config::{Number, OutputLimit};
 use torc::reactor::simulated::{Faults, Peer, Simulation, Socket};
 use torc::reactor::{Limits, Links, Options};
 use torc::service::Service;
@@ -164,7 +164,7 @@ fn play<S: Service, T: Talk>(
     let mut random = Rng::with_seed(seed ^ 0x5eed);
     let faults = Faults::random(&mut random);
     let options = options(&mut random);
-    let limited = options.limits.hard_limit > 0;
+    let limited = options.limits.output.hard > 0;
     let stop_after = if random.u8(0..8) == 0 { random.usize(0..300) } else { MOST_TURNS };
     let mut coming = random.usize(1..12);
     let mut simulation = Simulation::new(seed, faults, options, usize::MAX, service);
@@ -203,15 +203,19 @@ fn play<S: Service, T: Talk>(
 }
 
 fn options(random: &mut Rng) -> Options {
-    let high_water = 1 << random.u32(0..20);
+    let high_water: u64 = 1 << random.u32(0..20);
     let limited = random.u8(0..4) == 0;
     Options {
         busy_poll: Arc::new(Number::new(random.u64(0..2) * 100)),
         limits: Limits {
-            high_water,
-            low_water: random.usize(0..=high_water),
-            hard_limit: if limited { random.usize(high_water..4 * high_water) } else { 0 },
+            high_water: high_water as usize,
+            low_water: random.u64(0..=high_water) as usize,
             bytes_per_tick: 1 << random.u32(0..17),
+            output: OutputLimit {
+                hard: if limited { random.u64(high_water..4 * high_water) } else { 0 },
+                ..OutputLimit::default()
+            },
+            ..Limits::default()
         },
         spare_outputs: random.usize(0..10),
         spare_output_capacity: 1 << random.u32(0..17),

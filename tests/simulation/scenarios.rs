@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use torc::clock::Now;
+use torc::config::OutputLimit;
 use torc::output::Output;
 use torc::reactor::simulated::{Faults, Peer, Simulation};
 use torc::reactor::{Limits, Options};
@@ -228,7 +229,8 @@ fn long_replies_to_short_requests_stop_at_the_high_water_mark() {
 #[test]
 fn unsent_replies_beyond_the_hard_limit_close_the_connection() {
     let faults = Faults { window: 100, ..Faults::NONE };
-    let water = Limits { high_water: 4000, low_water: 2000, hard_limit: 6000, ..limits() };
+    let output = OutputLimit { hard: 6000, ..OutputLimit::default() };
+    let water = Limits { high_water: 4000, low_water: 2000, output, ..limits() };
     let mut simulation = echo_with(faults, water);
     let [greedy, modest] = connect(&mut simulation);
     greedy.write(&[b'g'; 20_000]);

@@ -121,8 +121,7 @@ impl<S: Service> Tls<S> {
             (None, None) => return Err(rustls::Error::HandshakeNotComplete),
         };
         let mut is_complete = false;
-        let answer = output.copied_mut();
-        channel.receive(input, answer, |plain| is_complete = secure.incoming.arrived(plain))?;
+        channel.receive(input, output, |plain| is_complete = secure.incoming.arrived(plain))?;
         if channel.is_open()
             && let Some(handshake) = secure.handshake.take()
         {
@@ -138,6 +137,7 @@ impl<S: Service> Tls<S> {
         output: &mut Output,
         now: Now,
     ) -> Next {
+        self.replies.set_limit(output.left());
         let Secure { inner, incoming, .. } = secure;
         let served = incoming.lend(|bytes, memory| match memory {
             None => self.inner.serve(inner, bytes, &mut self.replies, now),
@@ -157,11 +157,10 @@ impl<S: Service> Tls<S> {
 
     /// Encrypts what the inner service has said. False if that cannot be, and never will.
     fn encrypt(&mut self, secure: &mut Secure<S::Session>, output: &mut Output) -> bool {
-        if self.replies.is_empty() {
-            return true;
+        if self.replies.is_cut() {
+            output.cut();
         }
-        let records = output.copied_mut();
-        let sent = secure.channel.as_mut().map(|channel| channel.send(&self.replies, records));
+        let sent = secure.channel.as_mut().map(|channel| channel.send(&self.replies, output));
         self.replies.clear();
         matches!(sent, Some(Ok(())))
     }
@@ -239,9 +238,17 @@ impl<S: Service> Service for Tls<S> {
         match session {
             Session::Plain(session) => self.inner.answered(session, answer, output),
             Session::Secure(secure) => {
+                self.replies.set_limit(output.left());
                 self.inner.answered(&mut secure.inner, answer, &mut self.replies);
                 self.encrypt(secure, output);
             }
+        }
+    }
+
+    fn held(&self, session: &Self::Session) -> usize {
+        match session {
+            Session::Plain(session) => self.inner.held(session),
+            Session::Secure(secure) => secure.incoming.len() + self.inner.held(&secure.inner),
         }
     }
 
@@ -252,7 +259,7 @@ impl<S: Service> Service for Tls<S> {
                 self.inner.finish(&mut secure.inner, &mut self.replies);
                 self.encrypt(secure, output);
                 if let Some(channel) = &mut secure.channel {
-                    channel.finish(output.copied_mut());
+                    channel.finish(output);
                 }
             }
         }

@@ -1,12 +1,12 @@
 //! What is accepted on the port that speaks TLS. The server reads the files when it starts, and again
 //! when one of these is set.
 
-use crate::config::directive::{Directive, Set};
-use crate::config::parse::choice;
+use super::directive::{Directive, Set};
+use super::parse::choice;
 
 const GROUP: &str = "TLS";
 
-pub(super) static TLS: &[Directive] = &[
+pub(super) static TLS_DIRECTIVES: &[Directive] = &[
     Directive {
         name: "tls-cert-file",
         alias: None,

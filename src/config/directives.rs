@@ -1,12 +1,12 @@
 //! The tables of directives. A new one is a block here and a field of [`Values`](super::Values).
 
-mod tls;
-
+use super::client_directives::CLIENT_DIRECTIVES;
 use super::directive::{Directive, Set};
 use super::parse::{
     ValueError, addresses, choice, choice_name, integer, memory, no_save_points, only, permissions,
     signed, yes_or_no,
 };
+use super::tls_directives::TLS_DIRECTIVES;
 
 const NETWORK: &str = "Network";
 const THREADS: &str = "Threads";
@@ -17,10 +17,10 @@ const LOG: &str = "Log";
 
 /// All directives, those of a group together.
 pub fn directives() -> impl Iterator<Item = &'static Directive> {
-    SERVER.iter().chain(tls::TLS)
+    DIRECTIVES.iter().chain(CLIENT_DIRECTIVES).chain(TLS_DIRECTIVES)
 }
 
-static SERVER: &[Directive] = &[
+static DIRECTIVES: &[Directive] = &[
     Directive {
         name: "bind",
         alias: None,
@@ -103,46 +103,6 @@ static SERVER: &[Directive] = &[
         get: |values| values.tcp_backlog.to_string(),
         set: Set::AtStart(|values, text| {
             values.tcp_backlog = integer(text, 0..=i32::MAX as u64)? as u32;
-            Ok(())
-        }),
-    },
-    Directive {
-        name: "tcp-keepalive",
-        alias: None,
-        group: NETWORK,
-        value_name: "seconds",
-        default: "300",
-        help: "Silence after which the kernel asks a client if it is still there; 0 never asks",
-        get: |values| values.tcp_keepalive.get().to_string(),
-        set: Set::Live(|values, text| {
-            // More is EINVAL: MAX_TCP_KEEPIDLE of the kernel.
-            values.tcp_keepalive.set(integer(text, 0..=32_767)?);
-            Ok(())
-        }),
-    },
-    Directive {
-        name: "timeout",
-        alias: None,
-        group: NETWORK,
-        value_name: "seconds",
-        default: "0",
-        help: "Silence after which a client is closed; 0 is never",
-        get: |values| values.timeout.get().to_string(),
-        set: Set::Live(|values, text| {
-            values.timeout.set(integer(text, 0..=i32::MAX as u64)?);
-            Ok(())
-        }),
-    },
-    Directive {
-        name: "maxclients",
-        alias: None,
-        group: NETWORK,
-        value_name: "number",
-        default: "10000",
-        help: "Clients connected at the same time; those beyond it are refused",
-        get: |values| values.maxclients.get().to_string(),
-        set: Set::Live(|values, text| {
-            values.maxclients.set(integer(text, 1..=u64::from(u32::MAX))?);
             Ok(())
         }),
     },
@@ -406,19 +366,6 @@ static SERVER: &[Directive] = &[
         set: Set::Live(|values, text| {
             // Redis takes any number here and brings it into its range without a word.
             values.hz.set(integer(text, 0..=i32::MAX as u64)?.clamp(1, 500));
-            Ok(())
-        }),
-    },
-    Directive {
-        name: "proto-max-bulk-len",
-        alias: None,
-        group: KEYS,
-        value_name: "bytes",
-        default: "512mb",
-        help: "Longest key or value; at least 1mb",
-        get: |values| values.proto_max_bulk_len.get().to_string(),
-        set: Set::Live(|values, text| {
-            values.proto_max_bulk_len.set(memory(text, 1 << 20..=i64::MAX as u64)?);
             Ok(())
         }),
     },
