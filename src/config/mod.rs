@@ -1,14 +1,12 @@
 //! What the operator decides: one table of directives, from which come the flags of the command
 //! line, their help and defaults, and CONFIG GET and SET.
 
-mod client_directives;
 pub mod command_line;
 mod directive;
 mod directives;
 mod live;
 mod output_limits;
 mod parse;
-mod tls_directives;
 mod values;
 
 use std::borrow::Cow;

@@ -1,12 +1,13 @@
 //! The tables of directives. A new one is a block here and a field of [`Values`](super::Values).
 
-use super::client_directives::CLIENT_DIRECTIVES;
+mod client;
+mod tls;
+
 use super::directive::{Directive, Set};
 use super::parse::{
     ValueError, addresses, choice, choice_name, integer, memory, no_save_points, only, permissions,
     signed, yes_or_no,
 };
-use super::tls_directives::TLS_DIRECTIVES;
 
 const NETWORK: &str = "Network";
 const THREADS: &str = "Threads";
@@ -17,10 +18,10 @@ const LOG: &str = "Log";
 
 /// All directives, those of a group together.
 pub fn directives() -> impl Iterator<Item = &'static Directive> {
-    DIRECTIVES.iter().chain(CLIENT_DIRECTIVES).chain(TLS_DIRECTIVES)
+    SERVER.iter().chain(client::CLIENTS).chain(tls::TLS)
 }
 
-static DIRECTIVES: &[Directive] = &[
+static SERVER: &[Directive] = &[
     Directive {
         name: "bind",
         alias: None,

@@ -1,12 +1,12 @@
 //! What is accepted on the port that speaks TLS. The server reads the files when it starts, and again
 //! when one of these is set.
 
-use super::directive::{Directive, Set};
-use super::parse::choice;
+use crate::config::directive::{Directive, Set};
+use crate::config::parse::choice;
 
 const GROUP: &str = "TLS";
 
-pub(super) static TLS_DIRECTIVES: &[Directive] = &[
+pub(super) static TLS: &[Directive] = &[
     Directive {
         name: "tls-cert-file",
         alias: None,
