@@ -165,6 +165,11 @@ impl Output {
         self.copied.capacity()
     }
 
+    /// How many pieces the bytes lie in, about.
+    pub fn pieces(&self) -> usize {
+        usize::from(!self.copied.is_empty()) + self.shared.len()
+    }
+
     /// True when every byte is in one buffer, the usual case.
     #[inline]
     pub fn is_contiguous(&self) -> bool {

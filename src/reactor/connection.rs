@@ -10,7 +10,10 @@ use crate::reactor::buffers::Outputs;
 use crate::reactor::limits::{Excess, Limits};
 use crate::reactor::outgoing::Outgoing;
 use crate::service::incoming::Incoming;
-use crate::service::{Next, Served, Service};
+use crate::service::{Buffers, Next, Served, Service};
+
+/// Unsent replies up to this size are not worth a note: they are about to leave.
+const SMALL_OUTPUT: usize = 16 * 1024;
 
 /// What the connections served in one tick share.
 #[derive(Debug)]
@@ -63,6 +66,8 @@ pub(super) struct Connection<Session> {
     outgoing: Outgoing,
     /// Bytes of requests executed in the tick of that number.
     executed: (u64, usize),
+    /// The service was told that there is something in the buffers.
+    noted: bool,
 }
 
 impl<Session> Connection<Session> {
@@ -81,6 +86,7 @@ impl<Session> Connection<Session> {
             incoming: Incoming::default(),
             outgoing: Outgoing::default(),
             executed: (0, 0),
+            noted: false,
         }
     }
 
@@ -245,6 +251,29 @@ impl<Session> Connection<Session> {
         }
     }
 
+    /// What is in the buffers, if the service should know: there is more than a small reply, or there
+    /// was when it was told last.
+    ///
+    /// `held` bytes of what has come lie with the service.
+    pub(super) fn note(&mut self, held: usize) -> Option<Buffers> {
+        let is_light =
+            held == 0 && self.incoming.is_empty() && self.outgoing.unsent() <= SMALL_OUTPUT;
+        if is_light && !self.noted {
+            return None;
+        }
+        self.noted = !is_light;
+        Some(if is_light { Buffers::default() } else { self.buffers(held) })
+    }
+
+    fn buffers(&self, held: usize) -> Buffers {
+        Buffers {
+            query: self.incoming.len() + held,
+            query_room: self.incoming.room(),
+            output: self.outgoing.unsent(),
+            output_pieces: self.outgoing.pieces(),
+        }
+    }
+
     /// True when bytes should be received: not while too much is unsent, and not while more than a
     /// tick's worth waits to be executed. A blocked connection may send more, for only who is read
     /// from is seen to leave.
@@ -253,6 +282,15 @@ impl<Session> Connection<Session> {
         let backlog = self.owed && at_hand >= limits.bytes_per_tick
             || self.blocked && at_hand >= limits.high_water;
         self.phase == Phase::Open && !self.eof && !self.outgoing.is_paused() && !backlog
+    }
+
+    /// Says a last word to a peer that is not wanted.
+    pub(super) fn turn_away<S>(&mut self, word: &[u8], service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        self.outgoing.room(turn.outputs, turn.limits).extend(word);
+        self.drain(service, turn);
     }
 
     /// When the peer has sent its last and all that could be executed is, the connection drains.
@@ -561,6 +599,24 @@ mod tests {
         assert!(!bench.connection.is_idle());
         bench.connection.sent(output, false, &mut bench.outputs);
         assert!(bench.connection.is_idle());
+    }
+
+    #[test]
+    fn the_service_hears_of_buffers_that_fill_and_of_their_end() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.connection.note(0), None);
+        bench.arrived("a part of");
+        let noted = bench.connection.note(0).unwrap();
+        assert_eq!((noted.query, noted.output, noted.output_pieces), (9, 0, 0));
+        bench.arrived(" a line\n");
+        assert_eq!(bench.connection.note(0), Some(Buffers::default()), "a short reply is none");
+        assert_eq!(bench.connection.note(0), None, "it has heard that");
+        bench.arrived(&format!("{}\n", "x".repeat(SMALL_OUTPUT)));
+        let output = bench.send().unwrap();
+        let noted = bench.connection.note(0).unwrap();
+        assert_eq!((noted.query, noted.output, noted.output_pieces), (0, output.len(), 1));
+        bench.connection.sent(output, true, &mut bench.outputs);
+        assert_eq!(bench.connection.note(0), Some(Buffers::default()));
     }
 
     #[test]

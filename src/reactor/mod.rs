@@ -247,6 +247,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
                 excess.report(&self.links.stats);
                 connection.abandon();
             }
+            if let Some(buffers) = connection.note(held) {
+                self.service.note(&connection.session, buffers);
+            }
             match (connection.recv, connection.wants_bytes(limits)) {
                 (Recv::Idle, true) => {
                     self.backend.start_recv(id);
@@ -448,6 +451,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let Ok(endpoint) = self.backend.open(id, socket) else {
             return self.links.clients.leave();
         };
+        let refusal = self.service.refuses(&endpoint.address);
         let session = self.service.open(Peer {
             id,
             reactor: self.options.index,
@@ -455,7 +459,14 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             address: endpoint.address,
             connected: self.now.steady,
         });
-        self.connections.insert(Connection::new(session, self.now.steady));
+        let mut connection = Connection::new(session, self.now.steady);
+        if let Some(word) = refusal {
+            let (limits, outputs) = (&self.options.limits, &mut self.outputs);
+            let mut turn = Turn { now: self.now, tick: self.tick, limits, outputs };
+            connection.turn_away(word, &mut self.service, &mut turn);
+            self.links.stats.refused.add(1);
+        }
+        self.connections.insert(connection);
         self.links.stats.accepted.add(1);
         self.touch(id);
     }

@@ -48,6 +48,11 @@ impl Incoming {
         self.tail.bytes().len()
     }
 
+    /// Memory behind the bytes that is reserved for more.
+    pub(crate) fn room(&self) -> usize {
+        self.tail.capacity() - self.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.tail.is_empty()
     }

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::client_memory::ClientMemory;
 use super::look_ahead::LookAhead;
 use super::pipeline::{Pipeline, Then};
-use super::{Next, Peer, Served, Service};
+use super::{Buffers, Next, Peer, PeerAddress, Served, Service};
 use crate::clock::Now;
 use crate::command::blocking;
 use crate::command::dispatch::Worker;
@@ -29,6 +30,23 @@ const TURN_INPUT: usize = 64 * 1024;
 /// The longest that one round of active expiry may take.
 const SWEEP_TIME: Duration = Duration::from_millis(1);
 
+/// What a client from elsewhere is told in protected mode: the words of Redis 7.0.
+const PROTECTED: &[u8] =
+    b"-DENIED Redis is running in protected mode because protected mode is enabled and no \
+  password is set for the default user. In this mode connections are only accepted \
+  from the loopback interface. If you want to connect from external computers to \
+  Redis you may adopt one of the following solutions: 1) Just disable protected mode \
+  sending the command 'CONFIG SET protected-mode no' from the loopback interface by \
+  connecting to Redis from the same host the server is running, however MAKE SURE \
+  Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to \
+  make this change permanent. 2) Alternatively you can just disable the protected \
+  mode by editing the Redis configuration file, and setting the protected mode option \
+  to 'no', and then restarting the server. 3) If you started the server manually just \
+  for testing, restart it with the '--protected-mode no' option. 4) Setup a an \
+  authentication password for the default user. NOTE: You only need to do one of the \
+  above things in order for the server to start accepting connections from the \
+  outside.\r\n";
+
 /// One reactor's key-value service.
 pub struct Kv {
     worker: Worker,
@@ -39,6 +57,7 @@ pub struct Kv {
     next_sweep: Option<Instant>,
     /// Until when this reactor's blocked clients wait, with their numbers.
     deadlines: BTreeSet<(Instant, u64)>,
+    client_memory: ClientMemory,
 }
 
 impl Kv {
@@ -49,8 +68,8 @@ impl Kv {
 
     fn with(worker: Worker) -> Self {
         let (pipeline, look_ahead) = (Pipeline::default(), LookAhead::default());
-        let deadlines = BTreeSet::new();
-        Self { worker, pipeline, look_ahead, next_sweep: None, deadlines }
+        let (deadlines, client_memory) = (BTreeSet::new(), ClientMemory::default());
+        Self { worker, pipeline, look_ahead, next_sweep: None, deadlines, client_memory }
     }
 
     /// Runs the whole requests at the front of `input`, which lies in `memory` if that is shared.
@@ -139,7 +158,10 @@ impl Kv {
         self.worker.begin(now);
         self.worker.keyspace.set_touch(!session.client.no_touch.load(Ordering::Relaxed));
         let served = self.requests(session, input, memory, output, now);
-        self.deadlines.extend(deadline(session));
+        if session.blocked.is_some() {
+            self.deadlines.extend(deadline(session));
+            self.client_memory.grew(); // its request waits in the store
+        }
         self.publish(session, now);
         served
     }
@@ -210,6 +232,7 @@ impl Service for Kv {
     type Session = Session;
 
     fn open(&mut self, peer: Peer) -> Session {
+        self.client_memory.grew();
         let instance = &self.worker.instance;
         let client = instance.clients.add(peer);
         Session::new(client, instance.config.requirepass.get().is_empty())
@@ -252,6 +275,11 @@ impl Service for Kv {
         self.worker.answered(session, answer, output);
     }
 
+    fn note(&mut self, session: &Session, buffers: Buffers) {
+        session.client.note_buffers(buffers);
+        self.client_memory.grew();
+    }
+
     fn close(&mut self, session: Session) {
         if session.blocked.is_some() {
             self.forget_deadline(&session);
@@ -260,6 +288,12 @@ impl Service for Kv {
             self.worker.keyspace.leave();
         }
         self.worker.instance.clients.remove(session.client.id);
+    }
+
+    fn refuses(&self, address: &PeerAddress) -> Option<&'static [u8]> {
+        let config = &self.worker.instance.config;
+        let is_open = !config.protected_mode.get() || !config.requirepass.get().is_empty();
+        (!is_open && !address.is_local()).then_some(PROTECTED)
     }
 
     fn refusal(&self) -> &'static [u8] {
@@ -276,11 +310,14 @@ impl Service for Kv {
 
     fn housekeep(&mut self, now: Now) -> Option<Duration> {
         let wait = self.end_waits(now);
+        let Worker { instance, .. } = &self.worker;
+        let evicted = &self.worker.stats().evicted_clients;
+        let look = self.client_memory.keep(instance, now.steady, evicted);
         if self.worker.keep_room(now) {
             self.publish_tally();
             return Some(Duration::ZERO);
         }
-        [wait, self.sweep(now)].into_iter().flatten().min()
+        [wait, look, self.sweep(now)].into_iter().flatten().min()
     }
 }
 

@@ -22,6 +22,11 @@ impl Tail {
         &self.bytes[self.start..]
     }
 
+    /// Bytes of memory that it has.
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The bytes with the memory they lie in; see [`Tail::of_rest`].
     pub(super) fn into_shared(self) -> Bytes {
         Bytes::from(self.bytes).slice(self.start..)

@@ -27,7 +27,11 @@ pub struct Client {
 
 impl Client {
     pub fn tcp(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server accepts");
+        Self::of(TcpStream::connect(("127.0.0.1", port)).expect("the server accepts"))
+    }
+
+    /// A connection that was made elsewhere.
+    pub fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP option");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
         stream.set_write_timeout(Some(PATIENCE)).expect("a socket option");
@@ -91,6 +95,16 @@ impl Client {
             Stream::Tls(stream) => stream.write_all(bytes.as_ref()).and_then(|()| stream.flush()),
         };
         sent.expect("the server reads");
+    }
+
+    /// Sends bytes to a server that is expected to close before it has taken them all.
+    #[track_caller]
+    pub fn send_until_closed(&mut self, bytes: &[u8]) {
+        let Stream::Tcp(stream) = &mut self.stream else { panic!("for TCP") };
+        if let Err(error) = stream.write_all(bytes) {
+            let closed = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+            assert!(closed.contains(&error.kind()), "{error}");
+        }
     }
 
     /// Sends a request given as one line, see [`request`].

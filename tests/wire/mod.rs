@@ -4,6 +4,7 @@ mod auth;
 mod bitmaps;
 mod blocking;
 mod client;
+mod client_limits;
 mod connections;
 mod databases;
 mod echo;

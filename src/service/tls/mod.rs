@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 use rustls::ServerConfig;
 
 use super::incoming::Incoming;
-use super::{Next, Peer, PeerAddress, Served, Service};
+use super::{Buffers, Next, Peer, PeerAddress, Served, Service};
 use crate::clock::Now;
 use crate::mailbox::{ConnId, Mailbox, Message};
 use crate::output::Output;
@@ -81,6 +81,12 @@ impl<S: Service> Tls<S> {
     /// Puts TLS around `inner`, for a reactor that is told of things through `mailbox`.
     pub fn around(inner: S, acceptor: Option<Arc<Acceptor>>, mailbox: Arc<Mailbox>) -> Self {
         Self { inner, acceptor, mailbox, handshakes: BTreeSet::new(), replies: Output::new() }
+    }
+
+    /// Whether a client there speaks TLS: that depends on the port that it has come to.
+    fn is_secure(&self, address: &PeerAddress) -> bool {
+        let port = self.acceptor.as_ref().map(|acceptor| acceptor.port);
+        port.is_some() && address.local_port() == port
     }
 
     fn serve_secure(
@@ -183,8 +189,7 @@ impl<S: Service> Service for Tls<S> {
     type Session = Session<S::Session>;
 
     fn open(&mut self, peer: Peer) -> Self::Session {
-        let port = self.acceptor.as_ref().map(|acceptor| acceptor.port);
-        if port.is_none() || peer.address.local_port() != port {
+        if !self.is_secure(&peer.address) {
             return Session::Plain(self.inner.open(peer));
         }
         let handshake = (peer.connected + HANDSHAKE_TIME, peer.id);
@@ -245,6 +250,13 @@ impl<S: Service> Service for Tls<S> {
         }
     }
 
+    fn note(&mut self, session: &Self::Session, buffers: Buffers) {
+        match session {
+            Session::Plain(session) => self.inner.note(session, buffers),
+            Session::Secure(secure) => self.inner.note(&secure.inner, buffers),
+        }
+    }
+
     fn held(&self, session: &Self::Session) -> usize {
         match session {
             Session::Plain(session) => self.inner.held(session),
@@ -275,6 +287,12 @@ impl<S: Service> Service for Tls<S> {
                 self.inner.close(secure.inner);
             }
         }
+    }
+
+    fn refuses(&self, address: &PeerAddress) -> Option<&'static [u8]> {
+        let word = self.inner.refuses(address)?;
+        // Before a handshake nothing can be said in a way that the client understands.
+        Some(if self.is_secure(address) { b"" } else { word })
     }
 
     fn refusal(&self) -> &'static [u8] {
