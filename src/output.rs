@@ -43,6 +43,16 @@ impl Output {
         self.limit = limit;
     }
 
+    /// How much more it may hold.
+    pub fn left(&self) -> usize {
+        self.limit.saturating_sub(self.len())
+    }
+
+    /// Notes that something that belongs here was left out elsewhere.
+    pub fn cut(&mut self) {
+        self.cut = true;
+    }
+
     /// True when something did not fit, and so was left out.
     #[inline]
     pub fn is_cut(&self) -> bool {

@@ -1,5 +1,7 @@
 //! What a machine can do to a server: it forbids io_uring, or has no memory.
 
+#![allow(unreachable_pub)] // a test has no outside
+
 mod common;
 
 use std::collections::BTreeMap;

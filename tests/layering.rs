@@ -101,6 +101,17 @@ fn unsafe_code_says_why_it_is_sound() {
 }
 
 #[test]
+fn dependencies_say_what_they_are_for() {
+    let text = std::fs::read_to_string(root().join("Cargo.toml")).expect("a crate has one");
+    let sections = text.split("\n[").filter(|section| section.contains("dependencies]"));
+    let lines = sections.flat_map(|section| section.lines().skip(1));
+    let lines: Vec<_> = lines.filter(|line| line.contains(" = ")).collect();
+    assert!(lines.len() > 20, "the dependencies are not where they were");
+    let silent: Vec<_> = lines.into_iter().filter(|line| !line.contains(" # ")).collect();
+    assert!(silent.is_empty(), "what for? {silent:#?}");
+}
+
+#[test]
 fn files_are_short() {
     let files = ["src", "tests", "benches"].iter().flat_map(|folder| sources(folder));
     let long: Vec<_> = files

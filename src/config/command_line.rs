@@ -22,6 +22,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Config, Ex
         let set = value.to_str().ok_or(ValueError::NotText);
         set.and_then(|text| config.start(directive, text)).map_err(|error| {
             let shown = value.to_string_lossy();
+            let shown = if directive.is_secret() { "***".into() } else { shown };
             Exit::refused(&format!("--{} '{}': {error}", directive.name, shown.escape_debug()))
         })?;
     }
@@ -127,6 +128,7 @@ fn exit(error: &clap::Error) -> Exit {
 mod tests {
     use super::*;
     use crate::config::{BackendChoice, LogLevel, Mode};
+    use std::os::unix::ffi::OsStringExt;
 
     fn run(arguments: &[&str]) -> Result<Config, Exit> {
         parse(arguments.iter().map(OsString::from))
@@ -196,6 +198,15 @@ mod tests {
         assert_eq!(refusal(&["--save", "a\nb"]), "torc: --save 'a\\nb': Invalid save parameters");
         assert!(refusal(&["--port"]).contains("--port"));
         assert!(refusal(&["--help", "me"]).contains("--help"));
+    }
+
+    #[test]
+    fn a_refused_password_is_not_shown() {
+        let password = OsString::from_vec(b"swordfish\xff".to_vec());
+        let exit = parse(["--requirepass".into(), password]).unwrap_err();
+        assert_eq!(exit.text, "torc: --requirepass '***': argument must be UTF-8 text\n");
+        assert!(!refusal(&["--requirepas", "swordfish"]).contains("swordfish"));
+        assert!(!refusal(&["--requirepas=swordfish"]).contains("swordfish"));
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl Directive {
         (self.get)(config)
     }
 
+    /// True if its value must not be seen where it need not.
+    pub(super) fn is_secret(&self) -> bool {
+        self.name == "requirepass"
+    }
+
     /// True if CONFIG SET may change it.
     pub fn is_live(&self) -> bool {
         matches!(self.set, Set::Live(_))

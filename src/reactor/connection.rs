@@ -287,31 +287,36 @@ impl<Session> Connection<Session> {
 
     /// Compares what is held for the peer with the limits. Says which is passed by a connection that
     /// is not closing already.
-    pub(super) fn check(&mut self, limits: &Limits, now: Instant) -> Option<Excess> {
+    ///
+    /// `held` bytes of what has come lie with the service.
+    pub(super) fn check(&mut self, limits: &Limits, now: Instant, held: usize) -> Option<Excess> {
         self.outgoing.check_water(limits);
         if self.phase == Phase::Closing {
             None
         } else if self.outgoing.is_excessive(&limits.output, now) {
             Some(Excess::Output)
         } else {
-            (self.incoming.len() > limits.query).then_some(Excess::Query)
+            (self.incoming.len() + held > limits.query).then_some(Excess::Query)
         }
     }
 
     /// What is in the buffers, if the service should know: there is more than a small reply, or there
     /// was when it was told last.
-    pub(super) fn note(&mut self) -> Option<Buffers> {
-        let is_light = self.incoming.is_empty() && self.outgoing.unsent() <= SMALL_OUTPUT;
+    ///
+    /// `held` bytes of what has come lie with the service.
+    pub(super) fn note(&mut self, held: usize) -> Option<Buffers> {
+        let is_light =
+            held == 0 && self.incoming.is_empty() && self.outgoing.unsent() <= SMALL_OUTPUT;
         if is_light && !self.noted {
             return None;
         }
         self.noted = !is_light;
-        Some(if is_light { Buffers::default() } else { self.buffers() })
+        Some(if is_light { Buffers::default() } else { self.buffers(held) })
     }
 
-    fn buffers(&self) -> Buffers {
+    fn buffers(&self, held: usize) -> Buffers {
         Buffers {
-            query: self.incoming.len(),
+            query: self.incoming.len() + held,
             query_room: self.incoming.room(),
             output: self.outgoing.unsent(),
             output_pieces: self.outgoing.pieces(),
@@ -377,7 +382,8 @@ impl<Session> Connection<Session> {
             self.phase = Phase::Draining;
             self.incoming = Incoming::default();
             self.owed = false;
-            service.finish(&mut self.session, self.outgoing.room(turn.outputs, turn.limits));
+            let room = self.outgoing.room(turn.outputs, turn.limits);
+            service.finish(&mut self.session, room);
         }
     }
 

@@ -232,10 +232,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     /// as its limits ask.
     fn send(&mut self) {
         let limits = &self.options.limits;
+        let mut turn = Turn { now: self.now, tick: self.tick, limits, outputs: &mut self.outputs };
         for &id in &self.touched {
             let Some(connection) = self.connections.get_mut(id) else { continue };
-            let outputs = &mut self.outputs;
-            let mut turn = Turn { now: self.now, tick: self.tick, limits, outputs };
             connection.check_eof(&mut self.service, &mut turn);
             let bytes = connection.start_send(turn.outputs, |output, is_awaited| {
                 self.backend.send(id, output, is_awaited)
@@ -244,11 +243,12 @@ impl<B: Backend, S: Service> Reactor<B, S> {
                 self.links.stats.sends.add(1);
                 self.links.stats.bytes_out.add(bytes as u64);
             }
-            if let Some(excess) = connection.check(limits, self.now.steady) {
+            let held = self.service.held(&connection.session);
+            if let Some(excess) = connection.check(limits, self.now.steady, held) {
                 excess.report(&self.links.stats);
                 connection.abandon();
             }
-            if let Some(buffers) = connection.note() {
+            if let Some(buffers) = connection.note(held) {
                 self.service.note(&connection.session, buffers);
             }
             match connection.next_recv(limits) {
@@ -452,12 +452,8 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         });
         let mut connection = Connection::new(session, self.now.steady);
         if let Some(word) = refusal {
-            let mut turn = Turn {
-                now: self.now,
-                tick: self.tick,
-                limits: &self.options.limits,
-                outputs: &mut self.outputs,
-            };
+            let (limits, outputs) = (&self.options.limits, &mut self.outputs);
+            let mut turn = Turn { now: self.now, tick: self.tick, limits, outputs };
             connection.turn_away(word, &mut self.service, &mut turn);
             self.links.stats.refused.add(1);
         }

@@ -59,13 +59,18 @@ pub trait Service {
         output.append(answer);
     }
 
-    /// Nothing more of what this session's connection sends is served. The connection closes when
-    /// all of `output` is sent.
-    fn finish(&mut self, _session: &mut Self::Session, _output: &mut Output) {}
-
     /// So much is in a connection's buffers now. Short replies that are about to leave are none of
     /// it, and as long as there is nothing else nobody calls this.
     fn note(&mut self, _session: &Self::Session, _buffers: Buffers) {}
+
+    /// Bytes that the session keeps of requests that are not whole.
+    fn held(&self, _session: &Self::Session) -> usize {
+        0
+    }
+
+    /// Nothing more of what this session's connection sends is served. The connection closes when
+    /// all of `output` is sent.
+    fn finish(&mut self, _session: &mut Self::Session, _output: &mut Output) {}
 
     /// The connection is gone.
     fn close(&mut self, session: Self::Session);

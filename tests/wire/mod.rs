@@ -23,6 +23,7 @@ mod pipelines;
 mod protocol;
 mod resp3;
 mod scans;
+mod secrets;
 mod shutdown;
 mod start;
 mod strings;

@@ -1,5 +1,6 @@
 //! AUTH: the password that `requirepass` asks for. There is one user, `default`.
 
+use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq;
 
 use super::ANY_TIME;
@@ -42,8 +43,7 @@ fn auth(call: &mut Call<'_>) -> Result<(), Error> {
 /// when none is configured.
 pub(super) fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Result<(), Error> {
     let required = call.instance.config.requirepass.get();
-    // The comparison takes as long for a nearly right password as for a wrong one.
-    let is_right = required.is_empty() || bool::from(required.as_bytes().ct_eq(password));
+    let is_right = required.is_empty() || is_same(required.as_bytes(), password);
     if user != DEFAULT_USER || !is_right {
         return Err(Error::WrongPassword);
     }
@@ -51,8 +51,16 @@ pub(super) fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) ->
     Ok(())
 }
 
+/// Whether two passwords are the same. Hashes are all of one length and are compared to the end, so
+/// the time it takes tells neither how much of a password is right nor how long the right one is.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let hash = |password| digest(&SHA256, password);
+    hash(one).as_ref().ct_eq(hash(other).as_ref()).into()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::is_same;
     use crate::command::harness::Harness;
 
     const WRONG: &str = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
@@ -69,6 +77,15 @@ mod tests {
         assert_eq!(client.run("AUTH bad"), WRONG);
         assert_eq!(client.run("PING"), "+PONG\r\n", "who is in stays in");
         assert_eq!(client.run("AUTH default pw"), "+OK\r\n");
+    }
+
+    #[test]
+    fn passwords_are_the_same_byte_for_byte() {
+        let password = b"secret";
+        assert!(is_same(password, b"secret"));
+        for other in [&b""[..], b"s", b"secre", b"secrets", b"Secret", b"secreT", b"secret\0"] {
+            assert!(!is_same(password, other), "{}", other.escape_ascii());
+        }
     }
 
     #[test]

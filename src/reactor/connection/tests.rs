@@ -90,7 +90,7 @@ impl Bench {
     }
 
     fn check(&mut self) -> Option<Excess> {
-        self.connection.check(&self.limits, Instant::now())
+        self.connection.check(&self.limits, Instant::now(), 0)
     }
 
     fn answered(&mut self) -> String {
@@ -241,19 +241,19 @@ fn a_failure_ends_everything_but_waits_for_what_is_in_flight() {
 #[test]
 fn the_service_hears_of_buffers_that_fill_and_of_their_end() {
     let mut bench = Bench::new();
-    assert_eq!(bench.connection.note(), None);
+    assert_eq!(bench.connection.note(0), None);
     bench.arrived("a part of");
-    let noted = bench.connection.note().unwrap();
+    let noted = bench.connection.note(0).unwrap();
     assert_eq!((noted.query, noted.output, noted.output_pieces), (9, 0, 0));
     bench.arrived(" a line\n");
-    assert_eq!(bench.connection.note(), Some(Buffers::default()), "a short reply is none");
-    assert_eq!(bench.connection.note(), None, "it has heard that");
+    assert_eq!(bench.connection.note(0), Some(Buffers::default()), "a short reply is none");
+    assert_eq!(bench.connection.note(0), None, "it has heard that");
     bench.arrived(&format!("{}\n", "x".repeat(SMALL_OUTPUT)));
     let output = bench.send().unwrap();
-    let noted = bench.connection.note().unwrap();
+    let noted = bench.connection.note(0).unwrap();
     assert_eq!((noted.query, noted.output, noted.output_pieces), (0, output.len(), 1));
     bench.connection.sent(output, true, &mut bench.outputs);
-    assert_eq!(bench.connection.note(), Some(Buffers::default()));
+    assert_eq!(bench.connection.note(0), Some(Buffers::default()));
 }
 
 #[test]

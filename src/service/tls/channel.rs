@@ -55,7 +55,7 @@ impl Channel {
     pub(super) fn receive(
         &mut self,
         records: &[u8],
-        answer: &mut Vec<u8>,
+        answer: &mut Output,
         plain: impl FnMut(&[u8]),
     ) -> Result<(), Error> {
         self.incoming.extend_from_slice(records);
@@ -67,7 +67,7 @@ impl Channel {
         received
     }
 
-    fn process(&mut self, answer: &mut Vec<u8>, mut plain: impl FnMut(&[u8])) -> Result<(), Error> {
+    fn process(&mut self, answer: &mut Output, mut plain: impl FnMut(&[u8])) -> Result<(), Error> {
         let mut done = 0;
         loop {
             let UnbufferedStatus { mut discard, state } =
@@ -112,7 +112,7 @@ impl Channel {
     }
 
     /// After an error: what the peer is to be told of it, if there is anything.
-    fn take_alert(&mut self, done: usize, answer: &mut Vec<u8>) {
+    fn take_alert(&mut self, done: usize, answer: &mut Output) {
         let status = self.rustls.process_tls_records(&mut self.incoming[done..]);
         if let Ok(ConnectionState::EncodeTlsData(mut alert)) = status.state {
             // The connection ends in any case, and that says enough.
@@ -126,7 +126,10 @@ impl Channel {
     ///
     /// The channel is not open, or its keys have been used as often as they may be: the connection
     /// must be closed.
-    pub(super) fn send(&mut self, plain: &Output, records: &mut Vec<u8>) -> Result<(), Error> {
+    pub(super) fn send(&mut self, plain: &Output, records: &mut Output) -> Result<(), Error> {
+        if plain.is_empty() {
+            return Ok(());
+        }
         if !self.is_open() {
             return Err(Error::HandshakeNotComplete);
         }
@@ -138,7 +141,7 @@ impl Channel {
     }
 
     /// Says that nothing more will be sent, if the channel is open.
-    pub(super) fn finish(&mut self, records: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, records: &mut Output) {
         if !self.is_open() {
             return;
         }
@@ -150,22 +153,22 @@ impl Channel {
     }
 }
 
-/// Has `write` write behind the end of `bytes`, with as much room as it asks for.
+/// Has `write` write behind the end of `output`, with as much room as it asks for. An output that has
+/// not so much room is cut.
 fn append<E: Into<Refusal>>(
-    bytes: &mut Vec<u8>,
+    output: &mut Output,
     mut write: impl FnMut(&mut [u8]) -> Result<usize, E>,
 ) -> Result<(), Error> {
-    let end = bytes.len();
     let needed = match write(&mut []).map_err(Into::into) {
         Ok(_) => return Ok(()),
         Err(Refusal::Room(needed)) => needed,
         Err(Refusal::Other(error)) => return Err(error),
     };
+    let Some(bytes) = output.room(needed) else { return Err(Error::EncryptError) };
+    let end = bytes.len();
     bytes.resize(end + needed, 0);
-    match write(&mut bytes[end..]).map_err(Into::into) {
-        Ok(written) => bytes.truncate(end + written),
-        Err(_) => return Err(Error::EncryptError),
-    }
+    let written = write(&mut bytes[end..]).map_err(|_| Error::EncryptError)?;
+    bytes.truncate(end + written);
     Ok(())
 }
 

@@ -83,6 +83,12 @@ impl<S: Service> Tls<S> {
         Self { inner, acceptor, mailbox, handshakes: BTreeSet::new(), replies: Output::new() }
     }
 
+    /// Whether a client there speaks TLS: that depends on the port that it has come to.
+    fn is_secure(&self, address: &PeerAddress) -> bool {
+        let port = self.acceptor.as_ref().map(|acceptor| acceptor.port);
+        port.is_some() && address.local_port() == port
+    }
+
     fn serve_secure(
         &mut self,
         secure: &mut Secure<S::Session>,
@@ -121,7 +127,7 @@ impl<S: Service> Tls<S> {
             (None, None) => return Err(rustls::Error::HandshakeNotComplete),
         };
         let before = secure.incoming.len();
-        channel.receive(input, output.copied_mut(), |plain| secure.incoming.arrived(plain))?;
+        channel.receive(input, output, |plain| secure.incoming.arrived(plain))?;
         if channel.is_open()
             && let Some(handshake) = secure.handshake.take()
         {
@@ -138,6 +144,7 @@ impl<S: Service> Tls<S> {
         output: &mut Output,
         now: Now,
     ) -> Next {
+        self.replies.set_limit(output.left());
         let Secure { inner, incoming, .. } = secure;
         let served = incoming.lend(|bytes, memory| match memory {
             None => self.inner.serve(inner, bytes, &mut self.replies, now),
@@ -157,11 +164,10 @@ impl<S: Service> Tls<S> {
 
     /// Encrypts what the inner service has said. False if that cannot be, and never will.
     fn encrypt(&mut self, secure: &mut Secure<S::Session>, output: &mut Output) -> bool {
-        if self.replies.is_empty() {
-            return true;
+        if self.replies.is_cut() {
+            output.cut();
         }
-        let records = output.copied_mut();
-        let sent = secure.channel.as_mut().map(|channel| channel.send(&self.replies, records));
+        let sent = secure.channel.as_mut().map(|channel| channel.send(&self.replies, output));
         self.replies.clear();
         matches!(sent, Some(Ok(())))
     }
@@ -184,8 +190,7 @@ impl<S: Service> Service for Tls<S> {
     type Session = Session<S::Session>;
 
     fn open(&mut self, peer: Peer) -> Self::Session {
-        let port = self.acceptor.as_ref().map(|acceptor| acceptor.port);
-        if port.is_none() || peer.address.local_port() != port {
+        if !self.is_secure(&peer.address) {
             return Session::Plain(self.inner.open(peer));
         }
         let handshake = (peer.connected + HANDSHAKE_TIME, peer.id);
@@ -239,9 +244,24 @@ impl<S: Service> Service for Tls<S> {
         match session {
             Session::Plain(session) => self.inner.answered(session, answer, output),
             Session::Secure(secure) => {
+                self.replies.set_limit(output.left());
                 self.inner.answered(&mut secure.inner, answer, &mut self.replies);
                 self.encrypt(secure, output);
             }
+        }
+    }
+
+    fn note(&mut self, session: &Self::Session, buffers: Buffers) {
+        match session {
+            Session::Plain(session) => self.inner.note(session, buffers),
+            Session::Secure(secure) => self.inner.note(&secure.inner, buffers),
+        }
+    }
+
+    fn held(&self, session: &Self::Session) -> usize {
+        match session {
+            Session::Plain(session) => self.inner.held(session),
+            Session::Secure(secure) => secure.incoming.len() + self.inner.held(&secure.inner),
         }
     }
 
@@ -252,19 +272,8 @@ impl<S: Service> Service for Tls<S> {
                 self.inner.finish(&mut secure.inner, &mut self.replies);
                 self.encrypt(secure, output);
                 if let Some(channel) = &mut secure.channel {
-                    channel.finish(output.copied_mut());
+                    channel.finish(output);
                 }
-            }
-        }
-    }
-
-    fn note(&mut self, session: &Self::Session, buffers: Buffers) {
-        match session {
-            Session::Plain(session) => self.inner.note(session, buffers),
-            Session::Secure(secure) => {
-                let query = buffers.query + secure.incoming.len();
-                let query_room = buffers.query_room + secure.incoming.room();
-                self.inner.note(&secure.inner, Buffers { query, query_room, ..buffers });
             }
         }
     }
@@ -282,7 +291,9 @@ impl<S: Service> Service for Tls<S> {
     }
 
     fn refuses(&self, address: &PeerAddress) -> Option<&'static [u8]> {
-        self.inner.refuses(address)
+        let word = self.inner.refuses(address)?;
+        // Before a handshake nothing can be said in a way that the client understands.
+        Some(if self.is_secure(address) { b"" } else { word })
     }
 
     fn refusal(&self) -> &'static [u8] {
