@@ -55,17 +55,15 @@ impl Ranking {
 
     pub(super) fn remove(&mut self, member: &[u8]) -> bool {
         let Some(id) = self.find(hash(member), member) else { return false };
-        let place = self.place(self.members.score(id), member);
-        self.order.remove(place);
-        self.forget(id);
+        let target = Target { score: self.members.score(id), member };
+        self.order.remove(|item| item.id == id || !target.is_before(item, &self.members));
+        forget(&mut self.members, &mut self.index, &[id]);
         true
     }
 
     pub(super) fn remove_range(&mut self, ranks: Range<usize>) {
-        for _ in ranks.clone() {
-            let Some(item) = self.order.remove(ranks.start) else { return };
-            self.forget(item.id);
-        }
+        let Self { members, index, order } = self;
+        order.remove_range(ranks, |ids| forget(members, index, ids));
     }
 
     #[inline]
@@ -80,7 +78,12 @@ impl Ranking {
         reverse: bool,
         mut see: impl FnMut(&'a [u8], f64),
     ) {
-        self.order.visit(ranks, reverse, |item| see(self.members.member(item.id), item.score));
+        self.order.visit(ranks, reverse, |scores, ids| {
+            ids.iter().for_each(|id| self.members.fetch(*id));
+            let mut see = |(score, id): (&f64, &u32)| see(self.members.member(*id), *score);
+            let items = scores.iter().zip(ids);
+            if reverse { items.rev().for_each(&mut see) } else { items.for_each(&mut see) }
+        });
     }
 
     pub(super) fn scan(&self, cursor: u64, count: usize, mut see: impl FnMut(&[u8], f64)) -> u64 {
@@ -93,37 +96,59 @@ impl Ranking {
         self.index.find(hash, |id| self.members.member(*id) == member).copied()
     }
 
-    /// How many members stand before this one with this score.
-    fn place(&self, score: f64, member: &[u8]) -> usize {
-        self.order.partition_point(|item| {
-            // Most scores differ, and then the member is not looked at.
-            item.score < score || (item.score == score && self.members.member(item.id) < member)
-        })
-    }
-
     fn add(&mut self, hash_of_it: u64, score: f64, member: &[u8]) {
-        let place = self.place(score, member);
         let id = self.members.insert(score, member);
-        let members = &self.members;
+        let (members, target) = (&self.members, Target { score, member });
         self.index.insert(hash_of_it, id, |id| hash(members.member(*id)));
-        self.order.insert(place, Item { score, id });
+        self.order.insert(Item { score, id }, |item| target.is_behind(item, members));
     }
 
     fn move_to(&mut self, id: u32, before: f64, after: f64, member: &[u8]) {
         if before.to_bits() == after.to_bits() {
             return;
         }
-        self.order.remove(self.place(before, member));
         self.members.set_score(id, after);
-        self.order.insert(self.place(after, member), Item { score: after, id });
+        let (members, order) = (&self.members, &mut self.order);
+        let (from, to) = (Target { score: before, member }, Target { score: after, member });
+        let is_behind_new = |item| to.is_behind(item, members);
+        let through_old = |item: Item| item.id == id || !from.is_before(item, members);
+        order.fetch(is_behind_new);
+        if !order.rescore(after, through_old, is_behind_new) {
+            order.remove(through_old);
+            order.insert(Item { score: after, id }, is_behind_new);
+        }
+    }
+}
+
+/// Lets go of members that the order does not have any more.
+fn forget(members: &mut Slab, index: &mut Table<u32>, ids: &[u32]) {
+    ids.iter().for_each(|id| members.fetch(*id));
+    for id in ids {
+        let rehash = |id: &u32| hash(members.member(*id));
+        index.remove(rehash(id), |other| other == id, rehash);
+        members.remove(*id);
+    }
+}
+
+/// A place in the order.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    score: f64,
+    member: &'a [u8],
+}
+
+impl Target<'_> {
+    /// Most scores differ, and then the other member is not looked at.
+    #[inline]
+    fn is_behind(&self, item: Item, members: &Slab) -> bool {
+        item.score < self.score
+            || (item.score == self.score && members.member(item.id) < self.member)
     }
 
-    /// Lets go of a member that the order does not have any more.
-    fn forget(&mut self, id: u32) {
-        let members = &self.members;
-        let rehash = |id: &u32| hash(members.member(*id));
-        self.index.remove(rehash(&id), |other| *other == id, rehash);
-        self.members.remove(id);
+    #[inline]
+    fn is_before(&self, item: Item, members: &Slab) -> bool {
+        item.score > self.score
+            || (item.score == self.score && members.member(item.id) > self.member)
     }
 }
 
