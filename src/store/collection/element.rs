@@ -90,7 +90,12 @@ impl<'a> Element<'a> {
         }
         let head_len = self.head_len as usize;
         let Some((head, rest)) = bytes.split_at_checked(head_len) else { return false };
-        head == &self.head[..head_len] && rest.starts_with(self.text)
+        // Texts of a collection are often alike but for their ends.
+        let ends_alike =
+            self.text.last().is_none_or(|last| rest.get(self.text.len() - 1) == Some(last));
+        ends_alike
+            && (head_len == 1 || head == &self.head[..head_len])
+            && rest.starts_with(self.text)
     }
 }
 

@@ -8,6 +8,9 @@ use super::sorted_set::Update;
 use super::table::{Table, hash};
 use crate::store::free;
 
+/// How many members are fetched that may be taken out next.
+const AHEAD: usize = 3;
+
 #[derive(Clone, Default)]
 pub(super) struct Ranking {
     members: Slab,
@@ -62,8 +65,32 @@ impl Ranking {
     }
 
     pub(super) fn remove_range(&mut self, ranks: Range<usize>) {
+        let (start, at_end) = (ranks.start, ranks.end == self.len());
         let Self { members, index, order } = self;
         order.remove_range(ranks, |ids| forget(members, index, ids));
+        if at_end {
+            self.fetch_next(start.saturating_sub(AHEAD)..start, true);
+        } else if start == 0 {
+            self.fetch_next(0..AHEAD.min(self.len()), false);
+        }
+    }
+
+    /// Who takes members from an end goes on there: what that will read is fetched already, each kind
+    /// of memory a step before the one that is found by it.
+    fn fetch_next(&self, ranks: Range<usize>, backwards: bool) {
+        let mut ahead = 0;
+        self.order.visit(ranks, backwards, |_, ids| {
+            let fetch = |id: &u32| {
+                let hash = || hash(self.members.member(*id));
+                match ahead {
+                    0 => self.index.fetch_items(hash()),
+                    1 => self.index.fetch_bucket(hash()),
+                    _ => self.members.fetch(*id),
+                }
+                ahead += 1;
+            };
+            if backwards { ids.iter().rev().for_each(fetch) } else { ids.iter().for_each(fetch) }
+        });
     }
 
     #[inline]
@@ -120,13 +147,22 @@ impl Ranking {
     }
 }
 
-/// Lets go of members that the order does not have any more.
+/// Lets go of members that the order does not have any more. Waits for the memory of many of them
+/// overlap.
 fn forget(members: &mut Slab, index: &mut Table<u32>, ids: &[u32]) {
-    ids.iter().for_each(|id| members.fetch(*id));
-    for id in ids {
-        let rehash = |id: &u32| hash(members.member(*id));
-        index.remove(rehash(id), |other| other == id, rehash);
-        members.remove(*id);
+    const TOGETHER: usize = 32;
+    for ids in ids.chunks(TOGETHER) {
+        ids.iter().for_each(|id| members.fetch(*id));
+        let mut hashes = [0; TOGETHER];
+        for (id, hash_of_it) in ids.iter().zip(&mut hashes) {
+            *hash_of_it = hash(members.member(*id));
+            index.fetch_bucket(*hash_of_it);
+        }
+        hashes[..ids.len()].iter().for_each(|hash| index.fetch_items(*hash));
+        for (id, hash_of_it) in ids.iter().zip(hashes) {
+            index.remove(hash_of_it, |other| other == id, |id| hash(members.member(*id)));
+            members.remove(*id);
+        }
     }
 }
 

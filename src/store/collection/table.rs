@@ -17,6 +17,7 @@ use std::sync::LazyLock;
 use ahash::RandomState;
 
 use crate::store::free;
+use crate::store::prefetch::prefetch;
 
 /// Items for each bucket on average, at most.
 const FULL: usize = 10;
@@ -82,6 +83,22 @@ impl<T: Send + 'static> Table<T> {
     pub(super) fn find(&self, hash: u64, is: impl FnMut(&T) -> bool) -> Option<&T> {
         let bucket = self.bucket(self.address(hash))?;
         bucket.items.get(bucket.position(tag(hash), is)?)
+    }
+
+    /// Starts fetching the bucket for a hash into the processor's cache.
+    #[inline]
+    pub(super) fn fetch_bucket(&self, hash: u64) {
+        if let Some(bucket) = self.bucket(self.address(hash)) {
+            prefetch(&raw const *bucket, size_of::<Bucket<T>>());
+        }
+    }
+
+    /// Starts fetching the items of the bucket for a hash, which has come meanwhile.
+    #[inline]
+    pub(super) fn fetch_items(&self, hash: u64) {
+        if let Some(bucket) = self.bucket(self.address(hash)) {
+            prefetch(bucket.items.as_ptr(), bucket.items.len() * size_of::<T>());
+        }
     }
 
     /// As [`Table::find`]. The item must not become another one.
