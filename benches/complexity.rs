@@ -184,6 +184,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn stated(request: &str) -> String {
     let name = request.split(' ').next().unwrap_or_default();
     let complexity = TABLE.find(name.as_bytes()).map_or("", |entry| entry.command.complexity);
+    let complexity = &complexity[complexity.find("O(").unwrap_or_default()..];
     let mut depth = 0;
     let end = complexity.find(|c| {
         depth += i32::from(c == '(') - i32::from(c == ')');

@@ -1,5 +1,6 @@
 //! A large sorted set: the members once, an index that finds them by their bytes, and their order.
 
+use std::mem::take;
 use std::ops::Range;
 
 use super::sequence::{Item, Sequence};
@@ -191,9 +192,10 @@ impl Target<'_> {
 impl Drop for Ranking {
     fn drop(&mut self) {
         if self.len() > free::MANY {
-            let bytes = self.heap_size();
-            let all = (std::mem::take(&mut self.members), std::mem::take(&mut self.order));
-            free::later(bytes, all);
+            // The index does the same by itself.
+            let (members, order) = (take(&mut self.members), take(&mut self.order));
+            free::later(members.heap_size(), members.into_parts());
+            free::later(order.about_size(), order.into_parts());
         }
     }
 }

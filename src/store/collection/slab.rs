@@ -86,6 +86,11 @@ impl Slab {
             + self.bytes
     }
 
+    /// All there is, to be freed.
+    pub(super) fn into_parts(self) -> impl IntoIterator + Send {
+        self.pages
+    }
+
     #[inline]
     pub(super) fn member(&self, id: u32) -> &[u8] {
         match self.slot(id) {

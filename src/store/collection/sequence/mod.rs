@@ -43,6 +43,16 @@ impl Sequence {
         self.root.heap_size()
     }
 
+    /// As [`Sequence::heap_size`], at a guess, without a look at the nodes.
+    pub(super) fn about_size(&self) -> usize {
+        self.len * (3 * size_of::<Item>() / 2)
+    }
+
+    /// All there is, to be freed.
+    pub(super) fn into_parts(self) -> impl IntoIterator + Send {
+        self.root.into_parts()
+    }
+
     /// How many items stand before a place: those for which `before` is true, which are the first
     /// ones.
     #[inline]

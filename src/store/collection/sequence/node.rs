@@ -111,6 +111,14 @@ impl Node {
         }
     }
 
+    /// What is below, in parts that are about equally large.
+    pub(super) fn into_parts(self) -> Vec<Self> {
+        match self {
+            Self::Leaf(_) => vec![self],
+            Self::Inner(inner) => inner.children.into_iter().flatten().collect(),
+        }
+    }
+
     /// Takes over what its right neighbour has, which is as deep as it is itself.
     fn absorb(&mut self, right: Self) {
         match (self, right) {
