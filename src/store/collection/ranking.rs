@@ -85,8 +85,8 @@ impl Ranking {
                 let hash = || hash(self.members.member(*id));
                 match ahead {
                     0 => self.index.fetch_items(hash()),
-                    1 => self.index.fetch_bucket(hash()),
-                    _ => self.members.fetch(*id),
+                    1 => self.index.fetch_ahead(hash()),
+                    _ => self.members.fetch_ahead(*id),
                 }
                 ahead += 1;
             };
@@ -107,7 +107,7 @@ impl Ranking {
         mut see: impl FnMut(&'a [u8], f64),
     ) {
         self.order.visit(ranks, reverse, |scores, ids| {
-            ids.iter().for_each(|id| self.members.fetch(*id));
+            ids.iter().for_each(|id| self.members.fetch_ahead(*id));
             let mut see = |(score, id): (&f64, &u32)| see(self.members.member(*id), *score);
             let items = scores.iter().zip(ids);
             if reverse { items.rev().for_each(&mut see) } else { items.for_each(&mut see) }
@@ -153,11 +153,11 @@ impl Ranking {
 fn forget(members: &mut Slab, index: &mut Table<u32>, ids: &[u32]) {
     const TOGETHER: usize = 32;
     for ids in ids.chunks(TOGETHER) {
-        ids.iter().for_each(|id| members.fetch(*id));
+        ids.iter().for_each(|id| members.fetch_ahead(*id));
         let mut hashes = [0; TOGETHER];
         for (id, hash_of_it) in ids.iter().zip(&mut hashes) {
             *hash_of_it = hash(members.member(*id));
-            index.fetch_bucket(*hash_of_it);
+            index.fetch_ahead(*hash_of_it);
         }
         hashes[..ids.len()].iter().for_each(|hash| index.fetch_items(*hash));
         for (id, hash_of_it) in ids.iter().zip(hashes) {

@@ -91,6 +91,12 @@ impl Slab {
         self.pages
     }
 
+    /// Starts fetching a member and its score into the processor's cache.
+    #[inline]
+    pub(super) fn fetch_ahead(&self, id: u32) {
+        self.slot(id).inspect(|slot| prefetch(*slot, size_of::<Slot>()));
+    }
+
     #[inline]
     pub(super) fn member(&self, id: u32) -> &[u8] {
         match self.slot(id) {
@@ -104,14 +110,6 @@ impl Slab {
         match self.slot(id) {
             Some(Slot::Taken { score, .. }) => *score,
             _ => 0.0,
-        }
-    }
-
-    /// Starts fetching a member and its score into the processor's cache.
-    #[inline]
-    pub(super) fn fetch(&self, id: u32) {
-        if let Some(slot) = self.slot(id) {
-            prefetch(&raw const *slot, size_of::<Slot>());
         }
     }
 

@@ -85,12 +85,10 @@ impl<T: Send + 'static> Table<T> {
         bucket.items.get(bucket.position(tag(hash), is)?)
     }
 
-    /// Starts fetching the bucket for a hash into the processor's cache.
+    /// Starts fetching what tells where an item with this hash stands.
     #[inline]
-    pub(super) fn fetch_bucket(&self, hash: u64) {
-        if let Some(bucket) = self.bucket(self.address(hash)) {
-            prefetch(&raw const *bucket, size_of::<Bucket<T>>());
-        }
+    pub(super) fn fetch_ahead(&self, hash: u64) {
+        self.bucket(self.address(hash)).inspect(|bucket| prefetch(*bucket, size_of_val(*bucket)));
     }
 
     /// Starts fetching the items of the bucket for a hash, which has come meanwhile.
