@@ -17,8 +17,11 @@ use nix::unistd::Pid;
 /// Fewer allocations than these are freed faster than another thread is told of them.
 pub(super) const MANY: usize = 4096;
 
-/// The thread offers its core to others when it has freed for so long: a reactor may share it.
+/// A reactor may share the thread's core, and a client may: when it has freed for so long, it rests.
+/// Only to offer the core (`yield_now`) is not enough, as kernels let it go on for milliseconds.
 const SLICE: Duration = Duration::from_micros(100);
+/// Timers make more of it.
+const REST: Duration = Duration::from_micros(1);
 
 type Garbage = Box<dyn FnOnce() + Send>;
 
@@ -45,7 +48,7 @@ fn drop_parts(garbage: impl IntoIterator) {
     for part in garbage {
         drop(part);
         if begun.elapsed() > SLICE {
-            thread::yield_now();
+            thread::sleep(REST);
             begun = Instant::now();
         }
     }
