@@ -6,7 +6,7 @@
 pub mod comparison;
 pub mod floor;
 mod info;
-mod machine;
+pub mod machine;
 mod measurement;
 pub mod options;
 pub mod picture;
@@ -14,6 +14,8 @@ pub mod place;
 pub mod process;
 pub mod report;
 pub mod server;
+pub mod table;
+pub mod talk;
 
 use std::error::Error;
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::comparison::{Comparison, Figure};
 use super::machine::Caption;
+use super::table::Table;
 
 /// What an experiment has found.
 pub struct Report {
@@ -16,8 +17,7 @@ pub struct Report {
     pub caption: Caption,
     pub comparisons: Vec<Comparison>,
     pub memory: Vec<MemoryRow>,
-    /// The table in Markdown, as it was printed.
-    table: String,
+    table: Table,
 }
 
 /// Memory that a key takes on a server.
@@ -55,7 +55,7 @@ impl Report {
         }
         let out = out.to_owned();
         let (comparisons, memory) = (Vec::new(), Vec::new());
-        Ok(Self { name, out, caption, comparisons, memory, table: String::new() })
+        Ok(Self { name, out, caption, comparisons, memory, table: Table::new(2) })
     }
 
     /// The file for a picture or a table.
@@ -65,7 +65,7 @@ impl Report {
 
     pub fn add(&mut self, comparison: Comparison) {
         if self.comparisons.is_empty() {
-            self.heading(&COLUMNS);
+            self.table.heading(&COLUMNS);
         }
         for (server, _) in &comparison.servers {
             let figure = |figure: Figure, digits: usize| {
@@ -87,48 +87,20 @@ impl Report {
                 figure(|sample| sample.calls, 3),
                 figure(|sample| sample.load_busy.map(|busy| busy * 100.0), 0) + " %",
             ];
-            self.line(&cells, &COLUMNS);
+            self.table.line(&cells, &COLUMNS);
         }
         self.comparisons.push(comparison);
     }
 
     pub fn add_memory(&mut self, row: MemoryRow) {
         if self.memory.is_empty() {
-            self.heading(&MEMORY_COLUMNS);
+            self.table.heading(&MEMORY_COLUMNS);
         }
         let load = format!("16-byte keys, {}-byte values", row.value);
         let cells =
             [load, row.server.clone(), grouped(row.keys as f64), format!("{:.1}", row.bytes)];
-        self.line(&cells, &MEMORY_COLUMNS);
+        self.table.line(&cells, &MEMORY_COLUMNS);
         self.memory.push(row);
-    }
-
-    fn heading(&mut self, columns: &[(&str, usize)]) {
-        self.print("\n");
-        let titles: Vec<_> = columns.iter().map(|(title, _)| (*title).to_owned()).collect();
-        self.line(&titles, columns);
-        // Names stand to the left, figures to the right.
-        let rule = |(at, (_, width)): (usize, &(&str, usize))| {
-            let end = if at < 2 { "-" } else { ":" };
-            format!("{}{end}", "-".repeat(width - 1))
-        };
-        let rules: Vec<_> = columns.iter().enumerate().map(rule).collect();
-        self.line(&rules, columns);
-    }
-
-    fn line(&mut self, cells: &[String], columns: &[(&str, usize)]) {
-        let mut line = String::from("|");
-        for (at, (cell, (_, width))) in cells.iter().zip(columns).enumerate() {
-            let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
-            let (before, after) = if at < 2 { ("", &*pad) } else { (&*pad, "") };
-            write!(line, " {before}{cell}{after} |").expect("a String takes all");
-        }
-        self.print(&format!("{line}\n"));
-    }
-
-    fn print(&mut self, text: &str) {
-        print!("{text}");
-        self.table.push_str(text);
     }
 
     /// Writes the tables: in Markdown, and as CSV with the caption in front as comments.
@@ -137,7 +109,7 @@ impl Report {
         for (name, value) in &self.caption.lines {
             writeln!(markdown, "- {name}: {value}")?;
         }
-        fs::write(self.file(".md"), format!("{markdown}{}", self.table))?;
+        fs::write(self.file(".md"), format!("{markdown}{}", self.table.text))?;
         if !self.comparisons.is_empty() {
             self.write_comparisons()?;
         }

@@ -1,10 +1,11 @@
 //! Numbers in text, by the rules of Redis 7.0: what it accepts, what it refuses and what it prints.
 
 mod binary;
+mod decimal;
 pub mod long_double;
 
 use binary::Binary;
-use std::io::Write;
+use decimal::Decimal;
 use std::ops::Deref;
 
 /// An integer in its one canonical form: no plus sign, no leading zero, no space, no `-0`.
@@ -81,12 +82,25 @@ pub fn parse_weight(text: &[u8]) -> Option<f64> {
 
 /// The number that `text` is from end to end; infinity or zero if it is out of range; never NaN.
 fn strtod(text: &[u8]) -> Option<f64> {
+    if let Some(whole) = parse_short_digits(text) {
+        return Some(whole as f64);
+    }
     if let Some((negative, digits)) = split_hex(text) {
         let value = Binary::parse_hex(digits)?.to_f64();
         return Some(if negative { -value } else { value });
     }
     let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     (!value.is_nan()).then_some(value)
+}
+
+/// The number that a few digits are: most scores are that, and those are doubles without rounding.
+#[inline]
+fn parse_short_digits(text: &[u8]) -> Option<u64> {
+    const MOST: usize = 15;
+    if text.is_empty() || text.len() > MOST {
+        return None;
+    }
+    text.iter().try_fold(0, |number, byte| Some(number * 10 + digit(*byte)?))
 }
 
 /// Splits `[+-]0x<digits>`. True means negative.
@@ -122,7 +136,7 @@ pub fn format_f64(value: f64) -> F64Text {
         text.push(b"nan");
     } else if value.is_infinite() {
         text.push(if value > 0.0 { b"inf" } else { b"-inf" });
-    } else if value.abs() < EXACT_INTEGERS && value == value.trunc() && value != 0.0 {
+    } else if value.abs() < EXACT_INTEGERS && value as i64 as f64 == value && value != 0.0 {
         text.push(itoa::Buffer::new().format(value as i64).as_bytes());
     } else {
         text.push_17_digits(value);
@@ -151,20 +165,11 @@ impl F64Text {
 
     /// The rule of `%g`: 17 digits without trailing zeros, and an exponent only below -4 or from 17 up.
     fn push_17_digits(&mut self, value: f64) {
-        let mut scientific = [0u8; 32];
-        let mut rest = &mut scientific[..];
-        write!(rest, "{:.16e}", value.abs()).expect("at most 23 bytes: 17 digits, point, exponent");
-        let length = 32 - rest.len();
-        let place = scientific.iter().position(|&byte| byte == b'e').expect("the format has one");
-        let exponent: i32 = std::str::from_utf8(&scientific[place + 1..length])
-            .ok()
-            .and_then(|digits| digits.parse().ok())
-            .expect("the format ends with an integer");
-        // "d.dddddddddddddddd": the point goes, then the zeros at the end.
-        scientific.copy_within(2..place, 1);
-        let significant = scientific[1..place - 1].iter().rposition(|&byte| byte != b'0');
-        let digits = &scientific[..significant.map_or(1, |last| last + 2)];
-
+        let Decimal { digits, exponent } = Decimal::of(value.abs());
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(digits).as_bytes();
+        let significant = digits.iter().rposition(|&byte| byte != b'0');
+        let digits = &digits[..significant.map_or(1, |last| last + 1)];
         if value.is_sign_negative() {
             self.push(b"-");
         }

@@ -171,7 +171,7 @@ impl Keyspace {
         let is_due = is_due(&entry, now_ms);
         let held = entry.value().heap_size();
         if entry.has_collection() && held > LARGE {
-            free::later(held, entry);
+            free::later(held, [entry]);
         }
         self.changed(if is_due { Change::Expired } else { Change::Evicted });
         true

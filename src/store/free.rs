@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
@@ -16,20 +17,40 @@ use nix::unistd::Pid;
 /// Fewer allocations than these are freed faster than another thread is told of them.
 pub(super) const MANY: usize = 4096;
 
-type Garbage = Box<dyn Send>;
+/// A reactor may share the thread's core, and a client may: when it has freed for so long, it rests.
+/// Only to offer the core (`yield_now`) is not enough, as kernels let it go on for milliseconds.
+const SLICE: Duration = Duration::from_micros(100);
+/// Timers make more of it.
+const REST: Duration = Duration::from_micros(1);
 
-/// Drops `garbage`, which holds about so many bytes, soon and on another thread.
-pub(super) fn later(bytes: usize, garbage: impl Send + 'static) {
+type Garbage = Box<dyn FnOnce() + Send>;
+
+/// Drops the parts of `garbage`, which holds about so many bytes, soon and on another thread.
+pub(super) fn later(bytes: usize, garbage: impl IntoIterator + Send + 'static) {
     /// None if the system gives no thread.
     static QUEUE: LazyLock<Option<Sender<Garbage>>> = LazyLock::new(start);
     // What is inside of garbage is dropped with it: that thread need not tell itself.
     if thread::current().name() == Some(NAME) {
-        return;
+        return drop_parts(garbage);
     }
     // Without a thread it is dropped here: slower, not wrong.
     if let Some(queue) = &*QUEUE {
-        // Fields go in order: the bytes are counted off when the garbage is gone.
-        let _ = queue.send(Box::new((garbage, Unfreed::new(bytes))));
+        let unfreed = Unfreed::new(bytes);
+        let _ = queue.send(Box::new(move || {
+            drop_parts(garbage);
+            drop(unfreed);
+        }));
+    }
+}
+
+fn drop_parts(garbage: impl IntoIterator) {
+    let mut begun = Instant::now();
+    for part in garbage {
+        drop(part);
+        if begun.elapsed() > SLICE {
+            thread::sleep(REST);
+            begun = Instant::now();
+        }
     }
 }
 
@@ -67,7 +88,7 @@ fn start() -> Option<Sender<Garbage>> {
 
 fn run(queue: &Receiver<Garbage>) {
     leave_the_core();
-    queue.iter().for_each(drop);
+    queue.iter().for_each(|garbage| garbage());
 }
 
 /// The reactor that came first may be pinned to a core, and this thread must not share it when

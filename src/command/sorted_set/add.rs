@@ -67,11 +67,12 @@ fn add(call: &mut Call<'_>, options: AddOptions) -> Result<(), Error> {
         return Err(Error::Syntax);
     }
     options.check(pairs.len() / 2)?;
-    let mut members = Vec::with_capacity(pairs.len() / 2);
-    for (score, member) in pairs.iter().step_by(2).zip(pairs.iter().skip(1).step_by(2)) {
-        members.push((parse_f64(score).ok_or(Error::NotAFloat)?, member));
+    let pair = |at: usize| Ok((parse_f64(&pairs[at]).ok_or(Error::NotAFloat)?, &pairs[at + 1]));
+    if pairs.len() == 2 {
+        return add_members(call, options, &[pair(0)?]); // the usual one needs no list
     }
-    add_members(call, options, &members)
+    let members: Result<Vec<_>, Error> = (0..pairs.len()).step_by(2).map(pair).collect();
+    add_members(call, options, &members?)
 }
 
 /// Adds members with their scores to the sorted set at the key, and replies as ZADD does.
@@ -155,6 +156,9 @@ impl AddOptions {
     /// Takes a word as an option. False if it is none.
     #[inline]
     fn accept(&mut self, word: &[u8]) -> bool {
+        if !word.first().is_some_and(u8::is_ascii_alphabetic) {
+            return false; // most scores are seen to be none at once
+        }
         let options = [
             ("NX", &mut self.only_new),
             ("XX", &mut self.only_old),

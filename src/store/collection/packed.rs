@@ -113,6 +113,21 @@ impl Packed {
         self.splice(offset..self.after(offset), 1, std::slice::from_ref(element));
     }
 
+    /// Moves the `count` elements at an offset to another one, which is before them or behind, and
+    /// returns their offset there. What is between moves the other way.
+    pub(super) fn relocate(&mut self, offset: usize, count: usize, to: usize) -> usize {
+        let end = (0..count).fold(offset, |offset, _| self.after(offset));
+        if to < offset {
+            self.0[to..end].rotate_right(end - offset);
+            to
+        } else if to > end {
+            self.0[offset..to].rotate_left(end - offset);
+            to - (end - offset)
+        } else {
+            offset
+        }
+    }
+
     /// Puts elements in the place of the `removed` ones that take these bytes.
     fn splice(&mut self, old: Range<usize>, removed: usize, elements: &[Element<'_>]) {
         let count = self.len() - removed + elements.len();
@@ -186,6 +201,7 @@ mod tests {
         Insert(usize, Vec<String>),
         Remove(usize, usize),
         Replace(usize, String),
+        Relocate(usize, usize, usize),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -195,6 +211,8 @@ mod tests {
                 .prop_map(|(at, texts)| Step::Insert(at, texts)),
             (any::<usize>(), 0usize..4).prop_map(|(at, count)| Step::Remove(at, count)),
             (any::<usize>(), text()).prop_map(|(at, text)| Step::Replace(at, text)),
+            (any::<usize>(), 0usize..4, any::<usize>())
+                .prop_map(|(at, count, to)| Step::Relocate(at, count, to)),
         ]
     }
 
@@ -223,6 +241,16 @@ mod tests {
                         model[at] = text.into_bytes();
                     }
                     Step::Replace(..) => {}
+                    Step::Relocate(at, count, to) => {
+                        let at = at % (model.len() + 1);
+                        let count = count.min(model.len() - at);
+                        let to = to % (model.len() + 1);
+                        let offset = packed.relocate(packed.nth(at), count, packed.nth(to));
+                        let moved: Vec<_> = model.drain(at..at + count).collect();
+                        let to = if to < at { to } else { to.saturating_sub(count).max(at) };
+                        prop_assert_eq!(offset, packed.nth(to));
+                        model.splice(to..to, moved);
+                    }
                 }
                 prop_assert_eq!(packed.len(), model.len());
                 prop_assert_eq!(&texts(&packed), &model);

@@ -133,11 +133,9 @@ impl SortedSet {
             let offset = packed.find(&element, PAIR);
             let before = offset.map(|offset| score(packed.at(packed.after(offset))));
             let Some(after) = decide(before) else { return Update { before, after: before } };
-            let fits = packed.len() / PAIR < limits.entries && member.len() <= limits.value;
-            if before.is_some() || fits {
-                if let Some(offset) = offset {
-                    packed.remove(offset, PAIR);
-                }
+            if let (Some(offset), Some(before)) = (offset, before) {
+                move_packed(packed, offset, before, after, member);
+            } else if packed.len() / PAIR < limits.entries && member.len() <= limits.value {
                 insert_packed(packed, after, member);
             } else {
                 self.unpack(after, member);
@@ -300,13 +298,27 @@ fn is_above<T: PartialOrd>(at: T, max: Bound<T>) -> bool {
     }
 }
 
-/// A score in the packed form: whole ones as integers, -0 as 0 then, others as the bytes of the double.
+/// Adds a member that is not there.
 fn insert_packed(packed: &mut Packed, score: f64, member: &[u8]) {
     let (_, offset) =
         packed_point(packed, |other_score, other| is_before(other_score, other, score, member));
     let bytes = score.to_le_bytes();
-    let score = whole(score).map_or_else(|| Element::text(&bytes), Element::integer);
-    packed.insert(offset, &[Element::new(member), score]);
+    packed.insert(offset, &[Element::new(member), packed_score(score, &bytes)]);
+}
+
+/// Gives the member at an offset another score, and the place that it has with it.
+fn move_packed(packed: &mut Packed, offset: usize, from: f64, to: f64, member: &[u8]) {
+    // The place is behind the old one if the score grows, and otherwise before.
+    let begin = if from < to { offset } else { packed.nth(0) };
+    let is_before = |score, other: &[u8]| is_before(score, other, to, member);
+    let (_, place) = packed_point_from(packed, begin, is_before);
+    let offset = packed.relocate(offset, PAIR, place);
+    packed.replace(packed.after(offset), &packed_score(to, &to.to_le_bytes()));
+}
+
+/// A score in the packed form: whole ones as integers, -0 as 0 then, others as the bytes of the double.
+fn packed_score(score: f64, bytes: &[u8; 8]) -> Element<'_> {
+    whole(score).map_or_else(|| Element::text(bytes), Element::integer)
 }
 
 /// A score as the integer that it is, unless it is too large for that.
@@ -327,8 +339,17 @@ fn score(element: Text<'_>) -> f64 {
 
 /// How many members stand before a place, and its offset.
 fn packed_point(packed: &Packed, before: impl Fn(f64, &[u8]) -> bool) -> (usize, usize) {
+    packed_point_from(packed, packed.nth(0), before)
+}
+
+/// As [`packed_point`], of the members from an offset on.
+fn packed_point_from(
+    packed: &Packed,
+    begin: usize,
+    before: impl Fn(f64, &[u8]) -> bool,
+) -> (usize, usize) {
     let mut digits = itoa::Buffer::new();
-    let (mut rank, mut offset) = (0, packed.nth(0));
+    let (mut rank, mut offset) = (0, begin);
     while offset < packed.end() {
         let behind = packed.after(offset);
         if !before(score(packed.at(behind)), packed.at(offset).bytes(&mut digits)) {

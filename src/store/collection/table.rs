@@ -97,6 +97,14 @@ impl<T: Send + 'static> Table<T> {
         self.find(hash, |_| true)
     }
 
+    /// Starts fetching the items of the bucket for a hash, which has come meanwhile.
+    #[inline]
+    pub(super) fn fetch_items(&self, hash: u64) {
+        if let Some(bucket) = self.bucket(self.address(hash)) {
+            prefetch(bucket.items.as_ptr(), bucket.items.len() * size_of::<T>());
+        }
+    }
+
     /// As [`Table::find`]. The item must not become another one.
     #[inline]
     pub(super) fn find_mut(&mut self, hash: u64, is: impl FnMut(&T) -> bool) -> Option<&mut T> {
@@ -112,7 +120,7 @@ impl<T: Send + 'static> Table<T> {
             self.split(rehash);
         }
         self.len += 1;
-        self.put(self.address(hash), hash, item);
+        self.put(self.address(hash), tag(hash), item);
     }
 
     /// Takes out the item with this hash that `is` says it is.
@@ -227,10 +235,10 @@ impl<T: Send + 'static> Table<T> {
     }
 
     #[inline]
-    fn put(&mut self, index: usize, hash: u64, item: T) {
+    fn put(&mut self, index: usize, tag: u8, item: T) {
         let Some(bucket) = self.bucket_mut(index) else { return };
         let before = bucket.items.capacity();
-        bucket.push(hash, item);
+        bucket.push(tag, item);
         let (len, after) = (bucket.items.len(), bucket.items.capacity());
         self.room += after - before;
         self.longest = self.longest.max(len);
@@ -257,7 +265,7 @@ impl<T: Send + 'static> Table<T> {
         self.room -= room;
         for item in items {
             let hash = rehash(&item);
-            self.put(hash as usize & wide, hash, item);
+            self.put(hash as usize & wide, tag(hash), item);
         }
     }
 
@@ -275,8 +283,9 @@ impl<T: Send + 'static> Table<T> {
             self.pages.pop();
         }
         self.room -= bucket.items.capacity();
-        for item in bucket.items {
-            self.put(to, rehash(&item), item);
+        for (position, item) in bucket.items.into_iter().enumerate() {
+            let tag = bucket.tags.get(position).copied().unwrap_or_else(|| tag(rehash(&item)));
+            self.put(to, tag, item);
         }
     }
 }
@@ -303,25 +312,33 @@ impl<T> Bucket<T> {
     }
 
     #[inline]
-    fn push(&mut self, hash: u64, item: T) {
+    fn push(&mut self, tag: u8, item: T) {
         let len = self.items.len();
         if len == self.items.capacity() {
             self.items.reserve_exact(Self::STEP);
         }
         if let Some(place) = self.tags.get_mut(len) {
-            *place = tag(hash);
+            *place = tag;
         }
         self.items.push(item);
     }
 
     /// Takes an item out; the last one takes its place.
     fn take(&mut self, position: usize, rehash: impl Fn(&T) -> u64) -> T {
+        let last = self.items.len() - 1;
         let item = self.items.swap_remove(position);
-        if let (Some(moved), Some(place)) = (self.items.get(position), self.tags.get_mut(position))
+        if let Some(tag) = self.items.get(position).map(|moved| self.tag_of(last, moved, rehash))
+            && let Some(place) = self.tags.get_mut(position)
         {
-            *place = tag(rehash(moved));
+            *place = tag;
         }
         item
+    }
+
+    /// The tag of the item that stands or stood at a position, without a look at it if possible.
+    #[inline]
+    fn tag_of(&self, position: usize, item: &T, rehash: impl Fn(&T) -> u64) -> u8 {
+        self.tags.get(position).copied().unwrap_or_else(|| tag(rehash(item)))
     }
 
     fn shrink(&mut self) {

@@ -1,0 +1,157 @@
+//! How long others wait while something large is deleted: latencies of a connection that asks GET all
+//! the time, on the same reactor.
+//!
+//! `cargo bench --bench stalls` measures; `-- --help` lists the options.
+
+#![allow(unreachable_pub)] // a bench has no outside
+
+mod experiment;
+mod load;
+
+use std::error::Error;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use experiment::machine::Caption;
+use experiment::options::Options;
+use experiment::place::Place;
+use experiment::server::Contender;
+use experiment::table::{Columns, Table};
+use experiment::talk::{Requests, Talk};
+
+const ELEMENTS: usize = 10_000_000;
+/// Others are watched for this long from the beginning of a deletion on.
+const WATCHED: Duration = Duration::from_secs(1);
+/// A request that is late delays those that would have been sent meanwhile: they are counted as if
+/// one had been due in each of these intervals.
+const INTERVAL: Duration = Duration::from_micros(100);
+
+const COLUMNS: &Columns<'static> = &[
+    ("what goes", 12),
+    ("how", 24),
+    ("backend", 8),
+    ("reply ms", 9),
+    ("others: p50 µs", 14),
+    ("p99 µs", 9),
+    ("most µs", 9),
+];
+
+/// What a key with many elements is filled with: the words of one request, `{n}` a number.
+const VALUES: [(&str, &str, &str); 4] = [
+    ("list", "RPUSH big", "element:{n}"),
+    ("hash", "HSET big", "field:{n} value"),
+    ("set", "SADD big", "member:{n}"),
+    ("sorted set", "ZADD big", "{n} member:{n}"),
+];
+/// What happens to a copy of it. The first is no deletion, to compare with; the last takes both.
+const WAYS: [&str; 6] =
+    ["nothing", "DEL copy", "UNLINK copy", "SET copy v", "PEXPIRE copy 1", "FLUSHALL"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let about = "What others wait while something large is deleted";
+    let options = Options::read("stalls", about, "1");
+    let place = Place::take(options.server_cpu, options.load_cpu)?;
+    let engines = ["io_uring", "epoll"].map(|backend| Contender::torc(backend, backend, "kv"));
+    let caption = Caption::of("stalls", &options, &place, &engines);
+    fs::create_dir_all(&options.out)?;
+    let mut text = String::new();
+    for (name, value) in caption.lines.iter().filter(|(name, _)| name != "figures") {
+        text.push_str(&format!("- {name}: {value}\n"));
+    }
+    println!("{text}");
+    let elements = if options.test { 10_000 } else { ELEMENTS };
+    let is_wanted = |name: &str| options.filter.as_ref().is_none_or(|filter| name == filter);
+    let mut table = Table::new(3);
+    table.heading(COLUMNS);
+    for engine in &engines {
+        for (name, once, each) in VALUES.iter().filter(|value| is_wanted(value.0)) {
+            let server = engine.start(&place)?;
+            let mut talk = Talk::connect(server.address)?;
+            fill(&mut talk, once, each, elements)?;
+            for way in WAYS {
+                talk.ask("COPY big copy")?;
+                let stall = watch(&mut talk, server.address, way)?;
+                table.line(&stall.row(name, way, &engine.name), COLUMNS);
+            }
+        }
+        for way in ["FLUSHALL ASYNC", "FLUSHALL"].iter().filter(|_| is_wanted("keys")) {
+            let server = engine.start(&place)?;
+            let mut talk = Talk::connect(server.address)?;
+            fill(&mut talk, "MSET", "key:{n} value", elements)?;
+            let stall = watch(&mut talk, server.address, way)?;
+            table.line(&stall.row("keys", way, &engine.name), COLUMNS);
+        }
+    }
+    let file = options.out.join("stalls.md");
+    fs::write(&file, text + &table.text)?;
+    println!("\nthe table is in {}", file.display());
+    Ok(())
+}
+
+fn fill(talk: &mut Talk, once: &str, each: &str, elements: usize) -> io::Result<()> {
+    for first in (0..elements).step_by(1000) {
+        let elements: Vec<String> =
+            (first..first + 1000).map(|n| each.replace("{n}", &n.to_string())).collect();
+        let mut requests = Requests::default();
+        let words = elements.iter().flat_map(|element| element.split(' '));
+        requests.add(once.split(' ').chain(words));
+        talk.exchange(&requests)?;
+    }
+    Ok(())
+}
+
+/// What a deletion was like.
+struct Stall {
+    /// Until its own reply came.
+    reply: Duration,
+    /// Nanoseconds that others waited.
+    others: Histogram<u64>,
+}
+
+/// Sends a request, while another connection is watched.
+fn watch(talk: &mut Talk, address: SocketAddr, request: &str) -> Result<Stall, Box<dyn Error>> {
+    let (done, mut other) = (AtomicBool::new(false), Talk::connect(address)?);
+    let get = Requests::from_iter(["GET key"]);
+    other.exchange(&get)?;
+    thread::scope(|scope| {
+        let watcher = scope.spawn(|| -> io::Result<Histogram<u64>> {
+            let mut others = Histogram::new(3).map_err(io::Error::other)?;
+            while !done.load(Ordering::Relaxed) {
+                let begun = Instant::now();
+                other.exchange(&get)?;
+                let (waited, interval) = (begun.elapsed().as_nanos(), INTERVAL.as_nanos());
+                others.record_correct(waited as u64, interval as u64).map_err(io::Error::other)?;
+            }
+            Ok(others)
+        });
+        let begun = Instant::now();
+        let answer = if request == "nothing" { Ok(Vec::new()) } else { talk.ask(request) };
+        let reply = begun.elapsed();
+        thread::sleep(WATCHED.saturating_sub(reply));
+        done.store(true, Ordering::Relaxed);
+        let others = watcher.join().map_err(|_| "the other connection's thread panicked")??;
+        answer?;
+        Ok(Stall { reply, others })
+    })
+}
+
+impl Stall {
+    fn row(&self, what: &str, how: &str, backend: &str) -> [String; 7] {
+        let us = |ns: u64| format!("{:.0}", ns as f64 / 1e3);
+        [
+            what.to_owned(),
+            how.replace(" copy", ""),
+            backend.to_owned(),
+            format!("{:.2}", self.reply.as_secs_f64() * 1e3),
+            us(self.others.value_at_quantile(0.5)),
+            us(self.others.value_at_quantile(0.99)),
+            us(self.others.max()),
+        ]
+    }
+}
