@@ -1,6 +1,9 @@
 //! One connection: its [receiving side](Incoming), its [sending side](Outgoing), when what has
 //! arrived is executed, and how far its end has come.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::{Duration, Instant};
 
 use crate::clock::Now;
@@ -427,6 +430,3 @@ impl<Session> Connection<Session> {
         self.recv == Recv::Idle && !self.outgoing.is_sending()
     }
 }
-
-#[cfg(test)]
-mod tests;
