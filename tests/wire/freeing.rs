@@ -73,7 +73,7 @@ fn await_memory(client: &mut Client, before: u64, way: &str) {
     }
 }
 
-fn used_memory(client: &mut Client) -> u64 {
+pub(super) fn used_memory(client: &mut Client) -> u64 {
     let info = client.text("INFO memory");
     let used = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
     used.and_then(|bytes| bytes.parse().ok()).expect("a number of bytes")

@@ -1,6 +1,7 @@
 //! A thousand connections at once.
 
-use super::with;
+use super::freeing::used_memory;
+use super::{connected, with};
 use crate::common::allow_many_descriptors;
 use crate::common::client::request;
 
@@ -32,4 +33,18 @@ fn a_thousand_connections() {
         }
         clients[0].talk(&[("DBSIZE", ":1000\r\n")]);
     }
+}
+
+/// Once they have been served, too.
+#[test]
+fn an_idle_connection_takes_less_than_a_kilobyte() {
+    allow_many_descriptors();
+    let (server, mut client) = connected();
+    let before = used_memory(&mut client);
+    let mut idle: Vec<_> = (0..CONNECTIONS).map(|_| server.connect()).collect();
+    for client in &mut idle {
+        client.talk(&[("SET key value", "+OK\r\n")]);
+    }
+    let each = (used_memory(&mut client) - before) / CONNECTIONS as u64;
+    assert!(each > 0 && each < 1024, "{each} bytes");
 }
