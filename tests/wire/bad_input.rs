@@ -102,7 +102,7 @@ const STRANGERS: &[(&str, &str)] = &[
     (
         "HELLO 3",
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
-      HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select \
+      HELLO AUTH <user> <pass> option can be used to authenticate the client and select \
       the RESP protocol version at the same time",
     ),
 ];
