@@ -19,8 +19,7 @@ use crate::store::Ticket;
 pub struct Client {
     pub id: u64,
     pub peer: Peer,
-    pub connected: Instant,
-    /// Milliseconds from `connected` to the last request.
+    /// Milliseconds from when it connected to the last request.
     last_request_ms: AtomicU64,
     /// The number of the last command in the command table.
     last_command: AtomicU16,
@@ -75,11 +74,10 @@ pub struct Names {
 pub const NO_COMMAND: u16 = u16::MAX;
 
 impl Client {
-    fn new(id: u64, peer: Peer, now: Instant) -> Self {
+    fn new(id: u64, peer: Peer) -> Self {
         Self {
             id,
             peer,
-            connected: now,
             last_request_ms: AtomicU64::new(0),
             last_command: AtomicU16::new(NO_COMMAND),
             db: AtomicU32::new(0),
@@ -96,7 +94,7 @@ impl Client {
     /// Notes what a batch of requests left behind.
     #[inline]
     pub fn note(&self, now: Instant, command: u16, db: usize, protocol: u8) {
-        let since = now.saturating_duration_since(self.connected);
+        let since = now.saturating_duration_since(self.peer.connected);
         self.last_request_ms.store(since.as_millis() as u64, Ordering::Relaxed);
         self.last_command.store(command, Ordering::Relaxed);
         self.db.store(db as u32, Ordering::Relaxed);
@@ -104,7 +102,7 @@ impl Client {
     }
 
     pub fn age(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.connected)
+        now.saturating_duration_since(self.peer.connected)
     }
 
     /// Time since the last request.
@@ -208,9 +206,9 @@ pub struct ClientList {
 }
 
 impl ClientList {
-    pub fn add(&self, peer: Peer, now: Instant) -> Arc<Client> {
+    pub fn add(&self, peer: Peer) -> Arc<Client> {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let client = Arc::new(Client::new(id, peer, now));
+        let client = Arc::new(Client::new(id, peer));
         self.all.lock().insert(id, client.clone());
         client
     }

@@ -196,7 +196,7 @@ fn is_at_hand(bytes: usize) -> bool {
 }
 
 /// A place in an [`Output`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Mark {
     copied: usize,
     shared: usize,

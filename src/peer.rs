@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::mailbox::ConnId;
 
@@ -15,6 +16,7 @@ pub struct Peer {
     /// For display only.
     pub fd: i32,
     pub address: PeerAddress,
+    pub connected: Instant,
 }
 
 /// What a connection's bytes take on their way in and out.
@@ -65,6 +67,14 @@ impl PeerAddress {
         match self {
             Self::Tcp { local, .. } => local.to_string(),
             Self::Unix { .. } => self.remote(),
+        }
+    }
+
+    /// The server's port, if the connection came through one.
+    pub fn local_port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp { local, .. } => Some(local.port()),
+            Self::Unix { .. } => None,
         }
     }
 }

@@ -7,6 +7,8 @@ use super::{Call, Command, Error, Flags, Group, help};
 use crate::config::Admission;
 use crate::glob;
 use crate::resp::Version;
+#[cfg(debug_assertions)]
+use crate::store::{Edit, List};
 use crate::store::{Text, Value};
 
 pub(super) const COMMANDS: &[&Command] = &[&DEBUG];
@@ -41,6 +43,8 @@ fn debug(call: &mut Call<'_>) -> Result<(), Error> {
             Ok(())
         }
         (b"log", 3) => log(call),
+        #[cfg(debug_assertions)]
+        (b"panic", 3) => panic_within(call),
         (b"object", 3) => object(call),
         (b"protocol", 3) => protocol(call),
         (b"set-active-expire", 3) => set_active_expire(call),
@@ -69,6 +73,18 @@ fn is_admitted(call: &Call<'_>) -> bool {
 fn log(call: &mut Call<'_>) -> Result<(), Error> {
     log::warn!("DEBUG LOG: {}", call.args[2].escape_ascii());
     call.reply.ok();
+    Ok(())
+}
+
+/// What a bug could do: panics in the middle of a reply and of an edit of the list at a key. For tests of
+/// the whole server; a release build does not have it.
+#[cfg(debug_assertions)]
+fn panic_within(call: &mut Call<'_>) -> Result<(), Error> {
+    call.reply.array(2);
+    call.reply.bulk(b"half of a reply");
+    let (db, key) = (call.session.db, &call.args[2]);
+    call.keyspace
+        .write(db, key, |slot| slot.alter(|_: &mut List| -> Edit<()> { panic!("DEBUG PANIC") }))?;
     Ok(())
 }
 

@@ -1,7 +1,6 @@
 //! What the operator decides: one table of directives, from which come the flags of the command
 //! line, their help and defaults, and CONFIG GET and SET.
 
-mod client_directives;
 pub mod command_line;
 mod directive;
 mod directives;
@@ -21,7 +20,10 @@ pub use directives::directives;
 pub use live::{Chosen, Live, Number, Switch};
 pub use output_limits::{OutputClass, OutputLimit, OutputLimits};
 pub use parse::ValueError;
-pub use values::{Admission, BackendChoice, BindAddress, EvictionPolicy, LogLevel, Mode, Values};
+pub use values::{
+    Admission, BackendChoice, BindAddress, ClientCertificates, EvictionPolicy, LogLevel, Mode,
+    Values,
+};
 
 use directive::Set;
 
@@ -240,6 +242,7 @@ mod tests {
         let others = [
             ("bind", "* -::* 10.0.0.1"),
             ("port", "7000"),
+            ("tls-port", "7001"),
             ("unixsocket", "/run/torc.sock"),
             ("unixsocketperm", "770"),
             ("tcp-backlog", "128"),
@@ -277,6 +280,14 @@ mod tests {
             ("client-query-buffer-limit", "3145728"),
             ("client-output-buffer-limit", "normal 1 2 3 slave 4 5 6 pubsub 7 8 9"),
             ("maxmemory-clients", "10%"),
+            ("tls-cert-file", "/run/server.crt"),
+            ("tls-key-file", "/run/server.key"),
+            ("tls-ca-cert-file", "/run/ca.crt"),
+            ("tls-ca-cert-dir", "/run/ca"),
+            ("tls-auth-clients", "optional"),
+            ("tls-protocols", "TLSv1.3"),
+            ("tls-ciphers", "ECDHE-RSA-AES128-GCM-SHA256"),
+            ("tls-ciphersuites", "TLS_AES_128_GCM_SHA256"),
         ];
         let mut config = Config::default();
         for (name, text) in others {

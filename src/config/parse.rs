@@ -44,6 +44,8 @@ pub enum ValueError {
         only: &'static str,
     },
     NotText,
+    /// What the directives of TLS name is of no use; the log says why.
+    Tls,
     /// Each client takes an open file, and the system allows no more than this many.
     TooManyClients {
         most: u64,
@@ -84,6 +86,7 @@ impl fmt::Display for ValueError {
                 write!(f, "nothing is kept on disk: it can only be '{only}'")
             }
             Self::NotText => f.write_str("argument must be UTF-8 text"),
+            Self::Tls => f.write_str("Unable to update TLS configuration. Check server logs."),
             Self::TooManyClients { most } => write!(
                 f,
                 "The operating system is not able to handle the specified number of clients, \

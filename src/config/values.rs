@@ -16,6 +16,8 @@ pub struct Values {
     pub bind: Vec<BindAddress>,
     /// 0 takes any free port.
     pub port: u16,
+    /// 0: no port speaks TLS.
+    pub tls_port: u16,
     pub unixsocket: Option<PathBuf>,
     /// Permission bits of the unix socket; 0 leaves them to the umask.
     pub unixsocketperm: u32,
@@ -74,6 +76,16 @@ pub struct Values {
     /// Empty when no password is needed.
     pub requirepass: Live<String>,
     pub enable_debug_command: Admission,
+    /// Paths of files; empty ones are not set.
+    pub tls_cert_file: Live<String>,
+    pub tls_key_file: Live<String>,
+    pub tls_ca_cert_file: Live<String>,
+    pub tls_ca_cert_dir: Live<String>,
+    pub tls_auth_clients: Chosen<ClientCertificates>,
+    /// Names with spaces between them, or colons; empty: all that there are.
+    pub tls_protocols: Live<String>,
+    pub tls_ciphers: Live<String>,
+    pub tls_ciphersuites: Live<String>,
     pub loglevel: Live<LogLevel>,
 }
 
@@ -209,6 +221,21 @@ pub enum Admission {
 impl Choice for Admission {
     const NAMES: &'static [(&'static str, Self)] =
         &[("no", Self::Nobody), ("yes", Self::Everyone), ("local", Self::Local)];
+}
+
+/// Whether TLS clients must show a certificate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClientCertificates {
+    Required,
+    /// They need not, but if they do it must be a good one.
+    Optional,
+    /// They are not asked for one.
+    No,
+}
+
+impl Choice for ClientCertificates {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("no", Self::No), ("yes", Self::Required), ("optional", Self::Optional)];
 }
 
 /// The least important message that is still logged.

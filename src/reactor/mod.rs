@@ -5,7 +5,6 @@ mod buf_ring;
 mod buffers;
 mod connection;
 pub mod epoll;
-mod incoming;
 mod limits;
 mod links;
 pub mod listener;
@@ -32,7 +31,7 @@ use crate::output::Output;
 use crate::service::{Peer, Service};
 use backend::{Backend, Errno, Event, RecvEnd, Wait};
 use buffers::Outputs;
-use connection::{Connection, Recv, Turn};
+use connection::{Connection, NextRecv, Recv, Turn};
 use slab::Slab;
 
 pub use limits::{Limits, LiveLimits};
@@ -64,7 +63,7 @@ pub struct Options {
     pub spare_outputs: usize,
     /// and the largest that is kept, in bytes.
     pub spare_output_capacity: usize,
-    /// How long an orderly stop may take to send what was answered.
+    /// How long an orderly stop may take to answer what was received.
     pub stop_within: Duration,
 }
 
@@ -135,7 +134,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         }
     }
 
-    /// Runs until all reactors are asked to stop, and then until all replies are sent or
+    /// Runs until all reactors are asked to stop, and then until all that was received is answered, or
     /// [`Options::stop_within`] has passed.
     ///
     /// # Errors
@@ -163,7 +162,8 @@ impl<B: Backend, S: Service> Reactor<B, S> {
 
     /// True when it was stopped and its last connection is closed.
     pub fn is_finished(&self) -> bool {
-        self.stop_at.is_some() && self.connections.len() == 0
+        let is_empty = self.connections.len() == 0 && self.links.arrivals.is_empty();
+        self.stop_at.is_some() && is_empty
     }
 
     /// The backend: a simulation is steered through it.
@@ -234,7 +234,10 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let limits = &self.options.limits;
         for &id in &self.touched {
             let Some(connection) = self.connections.get_mut(id) else { continue };
-            let bytes = connection.start_send(&mut self.outputs, |output, is_awaited| {
+            let outputs = &mut self.outputs;
+            let mut turn = Turn { now: self.now, tick: self.tick, limits, outputs };
+            connection.check_eof(&mut self.service, &mut turn);
+            let bytes = connection.start_send(turn.outputs, |output, is_awaited| {
                 self.backend.send(id, output, is_awaited)
             });
             if bytes > 0 {
@@ -248,16 +251,10 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             if let Some(buffers) = connection.note() {
                 self.service.note(&connection.session, buffers);
             }
-            match (connection.recv, connection.wants_bytes(limits)) {
-                (Recv::Idle, true) => {
-                    self.backend.start_recv(id);
-                    connection.recv = Recv::Armed;
-                }
-                (Recv::Armed, false) => {
-                    self.backend.stop_recv(id);
-                    connection.recv = Recv::Stopping;
-                }
-                _ => {}
+            match connection.next_recv(limits) {
+                NextRecv::Start(receive) => self.backend.start_recv(id, receive),
+                NextRecv::Stop => self.backend.stop_recv(id),
+                NextRecv::Leave => {}
             }
             if connection.is_runnable() && !connection.listed {
                 connection.listed = true;
@@ -328,7 +325,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         });
         match self.stop_at {
             None if self.links.stop.is_asked() => self.begin_stop(),
-            Some(at) if now >= at => self.end_all(Connection::abandon),
+            Some(at) if now >= at => self.abandon_all(),
             _ => {}
         }
         if self.is_patrolled() && now - self.patrolled >= PATROL {
@@ -343,19 +340,21 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         (soft || self.options.timeout.get() > 0) && self.connections.len() > 0
     }
 
-    /// No new connections, no new requests; what was answered may still leave.
+    /// No new connections; those that are there close when what they have sent by now is answered.
     fn begin_stop(&mut self) {
         self.stop_at = Some(self.now.steady + self.options.stop_within);
         self.pauses.clear();
-        (0..self.backend.listeners()).for_each(|listener| self.backend.stop_accept(listener));
-        self.end_all(Connection::drain);
+        for listener in 0..self.backend.listeners() {
+            for socket in self.backend.stop_accept(listener) {
+                self.accepted(socket);
+            }
+        }
+        self.connections.ids().for_each(|id| self.backend.finish_recv(id));
     }
 
-    fn end_all(&mut self, end: fn(&mut Connection<S::Session>)) {
+    fn abandon_all(&mut self) {
         let ids: Vec<_> = self.connections.ids().collect();
-        for id in ids {
-            self.with(id, end);
-        }
+        ids.into_iter().for_each(|id| self.with(id, Connection::abandon));
     }
 
     /// Closes the connections on which nothing has come or gone for `timeout`, and looks at those that
@@ -404,6 +403,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             Event::Accepted(socket) => self.accepted(socket),
             Event::AcceptEnded { listener, error } => self.accept_ended(listener, error),
             Event::Received { id, arrival, more } => self.received(id, arrival, more),
+            Event::Filled { id, memory, end } => self.filled(id, memory, end),
             Event::RecvEnded { id, end } => self.recv_ended(id, end),
             Event::Sent { id, output, result } => {
                 let Some(connection) = self.connections.get_mut(id) else { return };
@@ -421,6 +421,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             self.links.stats.refused.add(1);
             return self.backend.refuse(socket, self.service.refusal());
         }
+        if self.stop_at.is_some() {
+            return self.adopt(socket); // the others may have ended
+        }
         let peer = self.next_peer;
         self.next_peer = (peer + 1) % self.links.peers.len().max(1);
         if peer == self.options.index {
@@ -434,9 +437,6 @@ impl<B: Backend, S: Service> Reactor<B, S> {
 
     /// Takes a connection in. It was counted among the clients before.
     fn adopt(&mut self, socket: B::Socket) {
-        if self.stop_at.is_some() {
-            return self.links.clients.leave();
-        }
         let id = self.connections.next_id();
         let Ok(endpoint) = self.backend.open(id, socket) else {
             return self.links.clients.leave();
@@ -447,13 +447,23 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             reactor: self.options.index,
             fd: endpoint.fd,
             address: endpoint.address,
+            connected: self.now.steady,
         });
         let mut connection = Connection::new(session, self.now.steady);
         if let Some(word) = refusal {
-            connection.turn_away(word, &self.options.limits, &mut self.outputs);
+            let mut turn = Turn {
+                now: self.now,
+                tick: self.tick,
+                limits: &self.options.limits,
+                outputs: &mut self.outputs,
+            };
+            connection.turn_away(word, &mut self.service, &mut turn);
             self.links.stats.refused.add(1);
         }
         self.connections.insert(connection);
+        if self.stop_at.is_some() {
+            self.backend.finish_recv(id);
+        }
         self.links.stats.accepted.add(1);
         self.touch(id);
     }
@@ -494,6 +504,20 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             stats.bytes_in.add(bytes.len() as u64);
             connection.arrived(bytes, service, &mut turn);
         });
+        self.touch(id);
+    }
+
+    fn filled(&mut self, id: ConnId, memory: Vec<u8>, end: Option<RecvEnd>) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let mut turn = Turn {
+            now: self.now,
+            tick: self.tick,
+            limits: &self.options.limits,
+            outputs: &mut self.outputs,
+        };
+        let count = connection.filled(memory, end, &mut self.service, &mut turn);
+        self.links.stats.recvs.add(1);
+        self.links.stats.bytes_in.add(count as u64);
         self.touch(id);
     }
 

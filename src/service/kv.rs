@@ -9,13 +9,14 @@ use bytes::Bytes;
 
 use super::client_memory::ClientMemory;
 use super::look_ahead::LookAhead;
-use super::pipeline::{Pipeline, Then};
+use super::pipeline::{AHEAD, Pipeline, Then};
 use super::{Buffers, Next, Peer, PeerAddress, Served, Service};
 use crate::clock::Now;
-use crate::command::blocking;
 use crate::command::dispatch::Worker;
+use crate::command::table::Entry;
+use crate::command::{blocking, panics};
 use crate::instance::Instance;
-use crate::output::Output;
+use crate::output::{Mark, Output};
 use crate::resp::limits::ProtocolError;
 use crate::resp::{Limits, Reply};
 use crate::session::{Blocked, Replies, Session};
@@ -53,11 +54,21 @@ pub struct Kv {
     /// Serves one connection after the other: those whose requests come whole leave nothing in it.
     pipeline: Pipeline,
     look_ahead: LookAhead,
+    running: Running,
     /// When the next round of active expiry is due.
     next_sweep: Option<Instant>,
     /// Until when this reactor's blocked clients wait, with their numbers.
     deadlines: BTreeSet<(Instant, u64)>,
     client_memory: ClientMemory,
+}
+
+/// The request that runs, should it not come to its end.
+#[derive(Clone, Copy, Default)]
+struct Running {
+    /// Where it ends in the input.
+    end: usize,
+    /// Where its reply begins.
+    reply: Mark,
 }
 
 impl Kv {
@@ -68,8 +79,9 @@ impl Kv {
 
     fn with(worker: Worker) -> Self {
         let (pipeline, look_ahead) = (Pipeline::default(), LookAhead::default());
-        let (deadlines, client_memory) = (BTreeSet::new(), ClientMemory::default());
-        Self { worker, pipeline, look_ahead, next_sweep: None, deadlines, client_memory }
+        let (running, deadlines) = (Running::default(), BTreeSet::new());
+        let client_memory = ClientMemory::default();
+        Self { worker, pipeline, look_ahead, running, next_sweep: None, deadlines, client_memory }
     }
 
     /// Runs the whole requests at the front of `input`, which lies in `memory` if that is shared.
@@ -87,23 +99,15 @@ impl Kv {
             let rest = &input[consumed..];
             let limits = self.limits(session);
             let then = self.pipeline.parse(rest, &limits);
+            let commands = self.look_up(session, rest);
             let requests = self.pipeline.len();
-            if requests > 1 {
-                for index in 0..requests {
-                    self.look_ahead.add(
-                        &mut self.worker.keyspace,
-                        session.db,
-                        self.pipeline.args(index, rest),
-                    );
-                }
-            }
-            self.look_ahead.complete(&mut self.worker.keyspace);
-            for index in 0..requests {
+            for (index, found) in commands.iter().enumerate().take(requests) {
                 let args = self.pipeline.args(index, rest).within(memory);
-                if !args.is_empty() {
-                    self.worker.dispatch(session, args, output, now);
-                }
                 let done = consumed + self.pipeline.end(index + 1);
+                if !args.is_empty() {
+                    self.running = Running { end: done, reply: output.mark() };
+                    self.worker.dispatch(*found, session, args, output, now);
+                }
                 if let Some(next) = end_of_turn(session, output, done) {
                     self.pipeline.take_unfinished(); // it comes again
                     return Served { consumed: done, next };
@@ -122,6 +126,23 @@ impl Kv {
                 }
             }
         }
+    }
+
+    /// Finds the commands of the requests that were parsed, and fetches what these will look at.
+    #[inline]
+    fn look_up(&mut self, session: &Session, input: &[u8]) -> [Option<Entry>; AHEAD] {
+        let mut commands = [None; AHEAD];
+        let requests = self.pipeline.len();
+        for (index, found) in commands.iter_mut().enumerate().take(requests) {
+            let args = self.pipeline.args(index, input);
+            *found = self.worker.look_up(args);
+            // Of a single one, the reactor has told before.
+            if requests > 1 {
+                self.look_ahead.add(&mut self.worker.keyspace, session.db, *found, args);
+            }
+        }
+        self.look_ahead.complete(&mut self.worker.keyspace);
+        commands
     }
 
     #[inline]
@@ -157,13 +178,32 @@ impl Kv {
         }
         self.worker.begin(now);
         self.worker.keyspace.set_touch(!session.client.no_touch.load(Ordering::Relaxed));
-        let served = self.requests(session, input, memory, output, now);
+        let requests = || self.requests(session, input, memory, output, now);
+        let served = match panics::contain(requests) {
+            Ok(served) => served,
+            Err(number) => self.give_up(number, session, output, now),
+        };
         if session.blocked.is_some() {
             self.deadlines.extend(deadline(session));
             self.client_memory.grew(); // its request waits in the store
         }
         self.publish(session, now);
         served
+    }
+
+    /// Answers the request of which the command has panicked; those behind it have another turn.
+    #[cold]
+    fn give_up(
+        &mut self,
+        number: u16,
+        session: &mut Session,
+        output: &mut Output,
+        now: Now,
+    ) -> Served {
+        let Running { end, reply } = self.running;
+        self.worker.give_up(number, session, reply, output, now);
+        self.pipeline.take_unfinished(); // it comes again
+        Served { consumed: end, next: if session.closing { Next::Close } else { Next::Yield } }
     }
 
     /// Publishes what the batch has counted, for INFO and CLIENT LIST on any reactor.
@@ -234,7 +274,7 @@ impl Service for Kv {
     fn open(&mut self, peer: Peer) -> Session {
         self.client_memory.grew();
         let instance = &self.worker.instance;
-        let client = instance.clients.add(peer, Instant::now());
+        let client = instance.clients.add(peer);
         Session::new(client, instance.config.requirepass.get().is_empty())
     }
 
@@ -266,7 +306,8 @@ impl Service for Kv {
         }
         let limits = self.limits(session);
         if let Some(args) = self.pipeline.first(input, &limits) {
-            self.look_ahead.add(&mut self.worker.keyspace, session.db, args);
+            let found = self.worker.look_up(args);
+            self.look_ahead.add(&mut self.worker.keyspace, session.db, found, args);
         }
     }
 
@@ -349,6 +390,7 @@ impl Kv {
 mod tests {
     use super::*;
     use crate::command::harness::Harness;
+    use crate::config::{Config, Directive};
     use crate::mailbox::Message;
     use crate::memory;
 
@@ -443,6 +485,25 @@ mod tests {
         assert!(output.segments(0).eq([b"*-1\r\n"]));
         assert_eq!(session.blocked, None);
         kv.close(session);
+    }
+
+    #[cfg(debug_assertions)] // DEBUG PANIC
+    #[test]
+    fn requests_behind_a_panic_are_run() {
+        let mut config = Config::default();
+        let directive = Directive::find("enable-debug-command").unwrap();
+        config.start(directive, "yes").unwrap();
+        let mut harness = Harness::with_config(config);
+        let mut kv = Kv::with(harness.worker);
+        let mut output = Output::new();
+        let requests = b"RPUSH k v\r\nDEBUG PANIC k\r\nDBSIZE\r\n*1\r\n$4\r\nPI";
+        let mut serve =
+            |from| kv.serve(&mut harness.session, &requests[from..], &mut output, harness.now);
+        assert_eq!(serve(0), Served { consumed: 26, next: Next::Yield });
+        assert_eq!(serve(26), Served { consumed: 8, next: Next::Read { missing: 0 } });
+        let bytes: Vec<u8> = output.segments(0).flatten().copied().collect();
+        let internal = "-ERR internal error, the command was given up: see the server's log\r\n";
+        assert_eq!(String::from_utf8(bytes).unwrap(), format!(":1\r\n{internal}:0\r\n"));
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 mod client_memory;
 pub mod echo;
+pub(crate) mod incoming;
 pub mod kv;
 mod look_ahead;
 mod pipeline;
+mod tail;
+pub mod tls;
 
 use std::time::Duration;
 
@@ -60,6 +63,10 @@ pub trait Service {
     /// it, and as long as there is nothing else nobody calls this.
     fn note(&mut self, _session: &Self::Session, _buffers: Buffers) {}
 
+    /// Nothing more of what this session's connection sends is served. The connection closes when
+    /// all of `output` is sent.
+    fn finish(&mut self, _session: &mut Self::Session, _output: &mut Output) {}
+
     /// The connection is gone.
     fn close(&mut self, session: Self::Session);
 
@@ -99,7 +106,7 @@ pub struct Served {
 pub enum Next {
     /// More bytes. The number, if not 0, is how many are known to be missing.
     Read { missing: usize },
-    /// Its turn was long enough; whole requests may remain in the input.
+    /// Its turn was long enough, and it needs another one: even if nothing remains in the input.
     Yield,
     /// Nothing before its answer has come, see [`Service::answered`]. What it sends meanwhile waits.
     Block,

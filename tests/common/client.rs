@@ -4,13 +4,18 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::{PATIENCE, escaped, reply};
 
 enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 /// One connection. Reads and writes fail after [`PATIENCE`].
@@ -33,6 +38,37 @@ impl Client {
         Self { stream: Stream::Tcp(stream), arrived: Vec::new() }
     }
 
+    /// One that speaks TLS; the handshake begins when it sends or reads for the first time.
+    pub fn tls(port: u16, config: &Arc<ClientConfig>) -> Self {
+        let Stream::Tcp(stream) = Self::tcp(port).stream else { unreachable!("it was just made") };
+        let name = ServerName::try_from("localhost").expect("it is a name");
+        let tls = ClientConnection::new(Arc::clone(config), name).expect("the name is sound");
+        let stream = Box::new(StreamOwned::new(tls, stream));
+        Self { stream: Stream::Tls(stream), arrived: Vec::new() }
+    }
+
+    /// The TLS connection, once something was sent or read.
+    pub fn channel(&mut self) -> &mut ClientConnection {
+        let Stream::Tls(stream) = &mut self.stream else { panic!("for TLS") };
+        &mut stream.conn
+    }
+
+    /// The certificate that the server has shown.
+    pub fn certificate(&mut self) -> CertificateDer<'static> {
+        let shown = self.channel().peer_certificates().and_then(<[_]>::first);
+        shown.expect("the handshake is done").clone().into_owned()
+    }
+
+    /// Why the server refuses this client; it must, or the test fails.
+    #[track_caller]
+    pub fn refused(&mut self) -> String {
+        let Stream::Tls(stream) = &mut self.stream else { panic!("for TLS") };
+        // A client of TLS 1.3 learns of a refusal after its own part of the handshake.
+        let asked = stream.write_all(b"PING\r\n").and_then(|()| stream.flush());
+        let answered = asked.and_then(|()| stream.read_exact(&mut [0]));
+        answered.expect_err("the server refuses").to_string()
+    }
+
     pub fn unix(path: &Path) -> Self {
         let stream = UnixStream::connect(path).expect("the server accepts");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
@@ -45,6 +81,7 @@ impl Client {
         let stream = match &self.stream {
             Stream::Tcp(stream) => Stream::Tcp(stream.try_clone().expect("a free descriptor")),
             Stream::Unix(stream) => Stream::Unix(stream.try_clone().expect("a free descriptor")),
+            Stream::Tls(_) => panic!("a channel has one end here"),
         };
         Self { stream, arrived: Vec::new() }
     }
@@ -55,6 +92,7 @@ impl Client {
         let sent = match &mut self.stream {
             Stream::Tcp(stream) => stream.write_all(bytes.as_ref()),
             Stream::Unix(stream) => stream.write_all(bytes.as_ref()),
+            Stream::Tls(stream) => stream.write_all(bytes.as_ref()).and_then(|()| stream.flush()),
         };
         sent.expect("the server reads");
     }
@@ -186,9 +224,13 @@ impl Client {
 
     /// Says that nothing more will be sent; replies still come.
     pub fn finish_sending(&mut self) {
-        let _ = match &self.stream {
+        let _ = match &mut self.stream {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Tls(stream) => {
+                stream.conn.send_close_notify();
+                stream.flush()
+            }
         };
     }
 
@@ -197,6 +239,7 @@ impl Client {
         match &self.stream {
             Stream::Tcp(stream) => stream.local_addr().expect("it is connected").to_string(),
             Stream::Unix(_) => String::new(),
+            Stream::Tls(stream) => stream.sock.local_addr().expect("it is connected").to_string(),
         }
     }
 
@@ -221,6 +264,7 @@ impl Client {
         let read = match &mut self.stream {
             Stream::Tcp(stream) => stream.read(&mut chunk)?,
             Stream::Unix(stream) => stream.read(&mut chunk)?,
+            Stream::Tls(stream) => stream.read(&mut chunk)?,
         };
         self.arrived.extend_from_slice(&chunk[..read]);
         Ok(read)
@@ -232,6 +276,7 @@ impl Client {
         let _ = match &self.stream {
             Stream::Tcp(stream) => stream.set_read_timeout(moment),
             Stream::Unix(stream) => stream.set_read_timeout(moment),
+            Stream::Tls(stream) => stream.sock.set_read_timeout(moment),
         };
         while matches!(self.read_more(), Ok(1..)) {}
     }

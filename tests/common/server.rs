@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::{Client, PATIENCE, program};
+use rustls::ClientConfig;
+
+use super::{Certificates, Client, PATIENCE, program};
 
 /// How torc does its I/O.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,7 @@ pub struct Start {
     folder: TempDir,
     unix: Option<PathBuf>,
     files: Option<u64>,
+    tls: bool,
 }
 
 impl Start {
@@ -72,7 +75,7 @@ impl Start {
 
     fn new(program: Program) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        Self { program, arguments: Vec::new(), folder, unix: None, files: None }
+        Self { program, arguments: Vec::new(), folder, unix: None, files: None, tls: false }
     }
 
     /// Sets a directive that both servers know, by the name that Redis gives it.
@@ -96,6 +99,14 @@ impl Start {
         self.flag("unixsocket", path.to_str().expect("temporary paths are UTF-8"))
     }
 
+    /// Speaks TLS, and nothing else, on its port.
+    pub fn tls(mut self, certificates: &Certificates) -> Self {
+        self.tls = true;
+        self.flag("tls-cert-file", &certificates.path("server.crt"))
+            .flag("tls-key-file", &certificates.path("server.key"))
+            .flag("tls-ca-cert-file", &certificates.path("ca.crt"))
+    }
+
     /// Lets the server open files up to that number only, from its start on.
     pub fn files(mut self, files: u64) -> Self {
         self.files = Some(files);
@@ -107,9 +118,9 @@ impl Start {
     /// # Panics
     /// When it ends or is silent instead, with all that it printed.
     pub fn start(self) -> Server {
-        // A free port may be taken before redis-server binds it, so it gets several tries.
-        // torc chooses its own port and gets one.
-        let tries = if self.program == Program::Redis { 5 } else { 1 };
+        // A free port may be taken before the server binds it, so it gets several tries. torc
+        // without TLS chooses its own port and gets one.
+        let tries = if self.program == Program::Redis || self.tls { 5 } else { 1 };
         for _ in 1..tries {
             if let Ok(started) = self.spawn() {
                 return self.server(started);
@@ -158,17 +169,17 @@ impl Start {
             }
         };
         command.current_dir(self.folder.path());
-        let port = match self.program {
-            Program::Torc(backend) => {
-                command.args(["--port", "0", "--backend", backend.name()]);
-                None
-            }
-            Program::Redis => {
-                let port = free_port();
-                command.args(["--port", &port.to_string(), "--save", "", "--bind", "127.0.0.1"]);
-                Some(port)
-            }
+        match self.program {
+            Program::Torc(backend) => command.args(["--backend", backend.name()]),
+            Program::Redis => command.args(["--save", "", "--bind", "127.0.0.1"]),
         };
+        let is_chosen = self.program == Program::Redis || self.tls;
+        let port = is_chosen.then(free_port);
+        let plain = port.filter(|_| !self.tls).unwrap_or(0);
+        command.args(["--port", &plain.to_string()]);
+        if let Some(port) = port.filter(|_| self.tls) {
+            command.args(["--tls-port", &port.to_string()]);
+        }
         command.args(&self.arguments);
         (command, port)
     }
@@ -224,6 +235,11 @@ impl Server {
 
     pub fn connect(&self) -> Client {
         Client::tcp(self.port)
+    }
+
+    /// A client of a server started with [`Start::tls`].
+    pub fn connect_tls(&self, config: &Arc<ClientConfig>) -> Client {
+        Client::tls(self.port, config)
     }
 
     pub fn connect_unix(&self) -> Client {

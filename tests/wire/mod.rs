@@ -26,6 +26,7 @@ mod shutdown;
 mod start;
 mod strings;
 mod threads;
+mod tls;
 mod unix;
 
 use crate::common::{Backend, Client, Server, Start};

@@ -198,8 +198,9 @@ mod tests {
     fn second(harness: &Harness) -> Arc<Client> {
         let id = ConnId { index: 1, generation: 0 };
         let path = Arc::new(PathBuf::from("/run/torc.sock"));
-        let peer = Peer { id, reactor: 0, fd: 7, address: PeerAddress::Unix { path } };
-        harness.worker.instance.clients.add(peer, harness.now.steady)
+        let address = PeerAddress::Unix { path };
+        let peer = Peer { id, reactor: 0, fd: 7, address, connected: harness.now.steady };
+        harness.worker.instance.clients.add(peer)
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The tables of directives. A new one is a block here and a field of [`Values`](super::Values).
 
-use super::client_directives::CLIENT_DIRECTIVES;
+mod client;
+mod tls;
+
 use super::directive::{Directive, Set};
 use super::parse::{
     ValueError, addresses, choice, choice_name, integer, memory, no_save_points, only, permissions,
@@ -16,10 +18,10 @@ const LOG: &str = "Log";
 
 /// All directives, those of a group together.
 pub fn directives() -> impl Iterator<Item = &'static Directive> {
-    DIRECTIVES.iter().chain(CLIENT_DIRECTIVES)
+    SERVER.iter().chain(client::CLIENTS).chain(tls::TLS)
 }
 
-static DIRECTIVES: &[Directive] = &[
+static SERVER: &[Directive] = &[
     Directive {
         name: "bind",
         alias: None,
@@ -43,10 +45,23 @@ static DIRECTIVES: &[Directive] = &[
         group: NETWORK,
         value_name: "number",
         default: "6379",
-        help: "TCP port; 0 takes any free one and logs it",
+        help: "TCP port; 0 takes any free one and logs it, or none beside a tls-port",
         get: |values| values.port.to_string(),
         set: Set::AtStart(|values, text| {
             values.port = integer(text, 0..=u64::from(u16::MAX))? as u16;
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "tls-port",
+        alias: None,
+        group: NETWORK,
+        value_name: "number",
+        default: "0",
+        help: "TCP port that speaks TLS; none if 0",
+        get: |values| values.tls_port.to_string(),
+        set: Set::AtStart(|values, text| {
+            values.tls_port = integer(text, 0..=u64::from(u16::MAX))? as u16;
             Ok(())
         }),
     },

@@ -1,16 +1,16 @@
 //! The directives that say what a client may take.
 
-use super::directive::{Directive, Set};
-use super::parse::{integer, memory, memory_or_percent, yes_or_no};
-use super::values::ClientMemory;
+use crate::config::directive::{Directive, Set};
+use crate::config::parse::{integer, memory, memory_or_percent, yes_or_no};
+use crate::config::values::ClientMemory;
 
-const CLIENTS: &str = "Clients";
+const GROUP: &str = "Clients";
 
-pub(super) static CLIENT_DIRECTIVES: &[Directive] = &[
+pub(super) static CLIENTS: &[Directive] = &[
     Directive {
         name: "maxclients",
         alias: None,
-        group: CLIENTS,
+        group: GROUP,
         value_name: "number",
         default: "10000",
         help: "Clients connected at the same time; those beyond it are refused",
@@ -23,7 +23,7 @@ pub(super) static CLIENT_DIRECTIVES: &[Directive] = &[
     Directive {
         name: "timeout",
         alias: None,
-        group: CLIENTS,
+        group: GROUP,
         value_name: "seconds",
         default: "0",
         help: "Silence after which a client is closed; 0 is never",
@@ -36,7 +36,7 @@ pub(super) static CLIENT_DIRECTIVES: &[Directive] = &[
     Directive {
         name: "tcp-keepalive",
         alias: None,
-        group: CLIENTS,
+        group: GROUP,
         value_name: "seconds",
         default: "300",
         help: "Silence after which the kernel asks a client if it is still there; 0 never asks",
@@ -50,7 +50,7 @@ pub(super) static CLIENT_DIRECTIVES: &[Directive] = &[
     Directive {
         name: "protected-mode",
         alias: None,
-        group: CLIENTS,
+        group: GROUP,
         value_name: "yes|no",
         default: "yes",
         help: "Serve only clients of this machine while there is no password",
@@ -63,7 +63,7 @@ pub(super) static CLIENT_DIRECTIVES: &[Directive] = &[
     Directive {
         name: "proto-max-bulk-len",
         alias: None,
-        group: CLIENTS,
+        group: GROUP,
         value_name: "bytes",
         default: "512mb",
         help: "Longest key or value; at least 1mb",
@@ -76,7 +76,7 @@ pub(super) static CLIENT_DIRECTIVES: &[Directive] = &[
     Directive {
         name: "client-query-buffer-limit",
         alias: None,
-        group: CLIENTS,
+        group: GROUP,
         value_name: "bytes",
         default: "1gb",
         help: "Longest request; a client that sends more before it ends is closed",
@@ -89,7 +89,7 @@ pub(super) static CLIENT_DIRECTIVES: &[Directive] = &[
     Directive {
         name: "client-output-buffer-limit",
         alias: None,
-        group: CLIENTS,
+        group: GROUP,
         value_name: "class hard soft seconds ...",
         default: "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60",
         help: "Unsent bytes that close a client: at once, or after so many seconds; 0 is no limit",
@@ -99,7 +99,7 @@ pub(super) static CLIENT_DIRECTIVES: &[Directive] = &[
     Directive {
         name: "maxmemory-clients",
         alias: None,
-        group: CLIENTS,
+        group: GROUP,
         value_name: "bytes|percent",
         default: "0",
         help: "Memory of all clients, or its part of maxmemory, from which on the largest is closed",
