@@ -43,6 +43,15 @@ impl Output {
         self.limit = limit;
     }
 
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Says that something is missing, which did not fit elsewhere.
+    pub fn cut(&mut self) {
+        self.cut = true;
+    }
+
     /// True when something did not fit, and so was left out.
     #[inline]
     pub fn is_cut(&self) -> bool {

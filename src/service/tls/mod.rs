@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 use rustls::ServerConfig;
 
 use super::incoming::Incoming;
-use super::{Next, Peer, PeerAddress, Served, Service};
+use super::{Buffers, Next, Peer, PeerAddress, Served, Service};
 use crate::clock::Now;
 use crate::mailbox::{ConnId, Mailbox, Message};
 use crate::output::Output;
@@ -138,6 +138,7 @@ impl<S: Service> Tls<S> {
         output: &mut Output,
         now: Now,
     ) -> Next {
+        self.replies.set_limit(output.limit());
         let Secure { inner, incoming, .. } = secure;
         let served = incoming.lend(|bytes, memory| match memory {
             None => self.inner.serve(inner, bytes, &mut self.replies, now),
@@ -157,6 +158,11 @@ impl<S: Service> Tls<S> {
 
     /// Encrypts what the inner service has said. False if that cannot be, and never will.
     fn encrypt(&mut self, secure: &mut Secure<S::Session>, output: &mut Output) -> bool {
+        if self.replies.is_cut() {
+            self.replies.clear();
+            output.cut();
+            return false;
+        }
         if self.replies.is_empty() {
             return true;
         }
@@ -258,6 +264,17 @@ impl<S: Service> Service for Tls<S> {
         }
     }
 
+    fn note(&mut self, session: &Self::Session, buffers: Buffers) {
+        match session {
+            Session::Plain(session) => self.inner.note(session, buffers),
+            Session::Secure(secure) => {
+                let query = buffers.query + secure.incoming.len();
+                let query_room = buffers.query_room + secure.incoming.room();
+                self.inner.note(&secure.inner, Buffers { query, query_room, ..buffers });
+            }
+        }
+    }
+
     fn close(&mut self, session: Self::Session) {
         match session {
             Session::Plain(session) => self.inner.close(session),
@@ -268,6 +285,14 @@ impl<S: Service> Service for Tls<S> {
                 self.inner.close(secure.inner);
             }
         }
+    }
+
+    /// Who speaks TLS would not understand a plain word.
+    fn refuses(&self, address: &PeerAddress) -> Option<&'static [u8]> {
+        let word = self.inner.refuses(address)?;
+        let port = self.acceptor.as_ref().map(|acceptor| acceptor.port);
+        let is_plain = port.is_none() || address.local_port() != port;
+        Some(if is_plain { word } else { b"" })
     }
 
     fn refusal(&self) -> &'static [u8] {
