@@ -84,6 +84,11 @@ impl Incoming {
         served
     }
 
+    /// Memory behind the bytes that is reserved for more.
+    pub(crate) fn room(&self) -> usize {
+        self.tail.capacity().saturating_sub(self.tail.bytes().len())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.tail.bytes().len() + self.lent
     }

@@ -79,15 +79,9 @@ impl Kv {
 
     fn with(worker: Worker) -> Self {
         let (pipeline, look_ahead) = (Pipeline::default(), LookAhead::default());
-        Self {
-            worker,
-            pipeline,
-            look_ahead,
-            running: Running::default(),
-            next_sweep: None,
-            deadlines: BTreeSet::new(),
-            client_memory: ClientMemory::default(),
-        }
+        let (running, deadlines) = (Running::default(), BTreeSet::new());
+        let client_memory = ClientMemory::default();
+        Self { worker, pipeline, look_ahead, running, next_sweep: None, deadlines, client_memory }
     }
 
     /// Runs the whole requests at the front of `input`, which lies in `memory` if that is shared.
