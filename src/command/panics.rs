@@ -237,12 +237,17 @@ mod tests {
     #[test]
     fn a_key_that_the_declaration_does_not_name_is_not_touched() {
         let [mut one, mut other] = with_bugs(Harness::pair());
-        assert_eq!(one.run("bug.stray k stray"), INTERNAL);
-        assert_eq!(other.get("stray"), None);
-        for harness in [&mut one, &mut other] {
-            assert_eq!(harness.run("MSET k w stray w"), "+OK\r\n", "both are free");
-            assert_eq!(harness.run("bug.stray k k"), "+OK\r\n", "what it names it may touch");
+        let mut refused = 0;
+        for number in 0..4 {
+            let request = format!("bug.stray k stray{number}");
+            // One in a thousand keys happens to be in the segment that is held.
+            if one.run(&request) == INTERNAL {
+                refused += 1;
+                assert_eq!(other.get(&format!("stray{number}")), None);
+                assert_eq!(other.run("bug.stray k k"), "+OK\r\n", "what it names it may touch");
+            }
         }
+        assert!(refused > 0);
     }
 
     #[test]
