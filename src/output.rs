@@ -87,8 +87,7 @@ impl Output {
         }
         let most = self.limit.saturating_sub(self.shared_len);
         let capacity = (2 * self.copied.capacity()).clamp(least, most.max(least));
-        if capacity >= LARGE && capacity > memory::available() / 2 {
-            log::warn!("a reply of more than {least} bytes is given up: memory is short");
+        if !is_at_hand(capacity) {
             self.cut = true;
             return false;
         }
@@ -108,7 +107,9 @@ impl Output {
 
     /// Appends a value without copying it.
     pub fn share(&mut self, value: Bytes) {
-        if !self.allows(value.len()) {
+        let is_full = self.shared.len() == self.shared.capacity();
+        let grown = 2 * size_of_val(&self.shared[..]);
+        if self.cut || !self.allows(value.len()) || is_full && !is_at_hand(grown) {
             self.cut = true;
             return;
         }
@@ -155,6 +156,11 @@ impl Output {
         self.copied.capacity()
     }
 
+    /// How many pieces the bytes lie in, about.
+    pub fn pieces(&self) -> usize {
+        usize::from(!self.copied.is_empty()) + self.shared.len()
+    }
+
     /// True when every byte is in one buffer, the usual case.
     #[inline]
     pub fn is_contiguous(&self) -> bool {
@@ -178,6 +184,15 @@ impl Output {
             (cut < segment.len()).then(|| &segment[cut..])
         })
     }
+}
+
+/// True if so much memory may be taken for replies: it is little, or the system has much more.
+fn is_at_hand(bytes: usize) -> bool {
+    let is_at_hand = bytes < LARGE || bytes <= memory::available() / 2;
+    if !is_at_hand {
+        log::warn!("a reply that needs {bytes} bytes of memory is given up: too little is left");
+    }
+    is_at_hand
 }
 
 /// A place in an [`Output`].

@@ -217,6 +217,7 @@ pub struct CommandStats {
     pub misses: Counter,
     pub expired: Counter,
     pub evicted: Counter,
+    pub evicted_clients: Counter,
     /// Changes of keys.
     pub changes: Counter,
     /// Error replies.
@@ -258,6 +259,7 @@ impl CommandStats {
             misses: Counter::default(),
             expired: Counter::default(),
             evicted: Counter::default(),
+            evicted_clients: Counter::default(),
             changes: Counter::default(),
             errors: Counter::default(),
             by_code: Mutex::default(),
@@ -287,7 +289,7 @@ impl CommandStats {
             call.rejected.reset();
             call.failed.reset();
         }
-        let keys = [&self.hits, &self.misses, &self.expired, &self.evicted];
+        let keys = [&self.hits, &self.misses, &self.expired, &self.evicted, &self.evicted_clients];
         for counter in keys.into_iter().chain([&self.processed, &self.errors]) {
             counter.reset();
         }

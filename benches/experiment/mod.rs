@@ -10,8 +10,8 @@ mod machine;
 mod measurement;
 pub mod options;
 pub mod picture;
-mod place;
-mod process;
+pub mod place;
+pub mod process;
 pub mod report;
 pub mod server;
 

@@ -55,22 +55,30 @@ impl Worker {
     }
 
     #[inline]
-    fn make_room(&mut self, args: Option<Args<'_>>) -> Outcome {
+    pub(super) fn make_room(&mut self, args: Option<Args<'_>>) -> Outcome {
         let instance = &*self.instance;
         self.room.make(&mut self.keyspace, &instance.config, instance.reactors.len(), args)
     }
 
-    /// Runs one request, which has at least one word, and writes its reply.
+    /// The command that a request names, if there is one.
+    #[inline]
+    pub fn look_up(&self, args: Args<'_>) -> Option<Entry> {
+        self.table.find(args.get(0)?)
+    }
+
+    /// Runs one request, which has at least one word and names the command that was `found`, and
+    /// writes its reply.
     #[inline]
     pub fn dispatch(
         &mut self,
+        found: Option<Entry>,
         session: &mut Session,
         args: Args<'_>,
         output: &mut Output,
         now: Now,
     ) {
         let before = output.mark();
-        let outcome = match self.resolve(session, args) {
+        let outcome = match self.resolve(found, session, args) {
             Ok(entry) => self.run(entry, session, args, output, now),
             Err(refusal) => Err(refusal),
         };
@@ -145,10 +153,13 @@ impl Worker {
 
     /// Finds the command, or says why the request is refused.
     #[inline]
-    fn resolve(&mut self, session: &Session, args: Args<'_>) -> Result<Entry, Error> {
-        let Some(found) = self.table.find(&args[0]) else {
-            return Err(Error::unknown_command(args));
-        };
+    fn resolve(
+        &mut self,
+        found: Option<Entry>,
+        session: &Session,
+        args: Args<'_>,
+    ) -> Result<Entry, Error> {
+        let Some(found) = found else { return Err(Error::unknown_command(args)) };
         let entry = if found.command.subcommands.is_empty() {
             found
         } else {

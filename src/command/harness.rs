@@ -123,8 +123,9 @@ impl Harness {
         self.worker.begin(self.now);
         self.worker.keyspace.enter();
         let before = output.mark();
-        let (session, now) = (&mut self.session, self.now);
-        let run = || self.worker.dispatch(session, args.as_args(), output, now);
+        let (session, args, now) = (&mut self.session, args.as_args(), self.now);
+        let found = self.worker.look_up(args);
+        let run = || self.worker.dispatch(found, session, args, output, now);
         if let Err(number) = panics::contain(run) {
             self.worker.give_up(number, session, before, output, now);
         }

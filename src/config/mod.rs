@@ -246,6 +246,7 @@ mod tests {
             ("unixsocket", "/run/torc.sock"),
             ("unixsocketperm", "770"),
             ("tcp-backlog", "128"),
+            ("shutdown-timeout", "5"),
             ("mode", "echo"),
             ("backend", "epoll"),
             ("threads", "3"),

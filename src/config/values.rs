@@ -27,6 +27,8 @@ pub struct Values {
     pub tcp_keepalive: Number,
     /// Seconds of silence after which a client is closed; 0: never. The reactors hold it too.
     pub timeout: Arc<Number>,
+    /// Seconds that an orderly stop may take. The reactors hold it too.
+    pub shutdown_timeout: Arc<Number>,
     pub maxclients: Number,
     pub protected_mode: Switch,
     /// Bytes of a request that has not yet come whole. The reactors hold it too.

@@ -10,6 +10,8 @@ use crate::mailbox::ConnId;
 use crate::output::Output;
 use crate::service::PeerAddress;
 
+pub use crate::service::incoming::{LITTLE, Receive};
+
 /// A way to move bytes: io_uring, epoll, or a simulation.
 ///
 /// The reactor keeps at most one receive and one send in flight per connection, and closes a
@@ -59,7 +61,7 @@ pub trait Backend {
     fn open(&mut self, id: ConnId, socket: Self::Socket) -> io::Result<Endpoint>;
 
     /// Receives until an event says that it ended.
-    fn start_recv(&mut self, id: ConnId);
+    fn start_recv(&mut self, id: ConnId, receive: Receive);
 
     /// Asks the receive in flight to end. Bytes that arrived before are still delivered.
     fn stop_recv(&mut self, id: ConnId);
@@ -102,6 +104,8 @@ pub enum Event<B: Backend + ?Sized> {
     AcceptEnded { listener: usize, error: Option<Errno> },
     /// Bytes have come. The receive goes on if there is `more`, and has ended otherwise.
     Received { id: ConnId, arrival: B::Arrival, more: bool },
+    /// The receive into `memory` has ended: with bytes that stand in it now, or why without.
+    Filled { id: ConnId, memory: Vec<u8>, end: Option<RecvEnd> },
     /// The receive has ended.
     RecvEnded { id: ConnId, end: RecvEnd },
     /// The send has ended. All bytes have left, or the connection is beyond use.

@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Now;
 use crate::output::Output;
-use crate::reactor::backend::{RecvEnd, Sending};
+use crate::reactor::backend::{Receive, RecvEnd, Sending};
 use crate::reactor::buffers::Outputs;
 use crate::reactor::limits::{Excess, Limits};
 use crate::reactor::outgoing::Outgoing;
 use crate::service::incoming::Incoming;
-use crate::service::{Next, Served, Service};
+use crate::service::{Buffers, Next, Served, Service};
+
+/// Unsent replies up to this size are not worth a note: they are about to leave.
+const SMALL_OUTPUT: usize = 16 * 1024;
 
 /// What the connections served in one tick share.
 #[derive(Debug)]
@@ -26,9 +29,21 @@ pub(super) struct Turn<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recv {
     Idle,
-    Armed,
+    /// Brings bytes again and again.
+    Streaming,
+    /// Brings bytes once.
+    Single,
     /// Asked to stop, and not yet heard of.
     Stopping,
+}
+
+/// What is to be done about the receive.
+#[derive(Debug)]
+pub(super) enum NextRecv {
+    Start(Receive),
+    Stop,
+    /// It goes on, or waits.
+    Leave,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +78,8 @@ pub(super) struct Connection<Session> {
     outgoing: Outgoing,
     /// Bytes of requests executed in the tick of that number.
     executed: (u64, usize),
+    /// The service was told that there is something in the buffers.
+    noted: bool,
 }
 
 impl<Session> Connection<Session> {
@@ -81,6 +98,7 @@ impl<Session> Connection<Session> {
             incoming: Incoming::default(),
             outgoing: Outgoing::default(),
             executed: (0, 0),
+            noted: false,
         }
     }
 
@@ -98,9 +116,45 @@ impl<Session> Connection<Session> {
                 service.serve(session, bytes, output, now)
             });
             let rest = bytes.get(served.consumed..).unwrap_or_default();
-            return self.keep(rest, served.next, service, turn);
+            return self.keep(rest, served, service, turn);
         }
-        if !self.incoming.arrived(bytes) {
+        self.incoming.arrived(bytes);
+        self.go_on(service, turn);
+    }
+
+    /// Takes back the memory of a receive into it, with what has arrived, and executes that.
+    /// Returns how many bytes have come.
+    pub(super) fn filled<S>(
+        &mut self,
+        memory: Vec<u8>,
+        end: Option<RecvEnd>,
+        service: &mut S,
+        turn: &mut Turn<'_>,
+    ) -> usize
+    where
+        S: Service<Session = Session>,
+    {
+        self.recv = Recv::Idle;
+        if self.phase != Phase::Open {
+            return 0;
+        }
+        let count = self.incoming.take_back(memory);
+        match end {
+            None => {
+                self.active = turn.now.steady;
+                self.go_on(service, turn);
+            }
+            Some(end) => self.recv_ended(end),
+        }
+        count
+    }
+
+    /// Executes what has arrived behind other bytes, if nothing stands before it.
+    fn go_on<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        if !self.incoming.may_be_whole() {
             return;
         }
         self.owed = !self.blocked;
@@ -130,7 +184,7 @@ impl<Session> Connection<Session> {
             })
         });
         self.incoming = incoming;
-        self.keep(&[], served.next, service, turn);
+        self.keep(&[], served, service, turn);
     }
 
     /// Has `len` bytes served.
@@ -164,12 +218,13 @@ impl<Session> Connection<Session> {
     }
 
     /// Keeps what the service left over, and what it wants next.
-    fn keep<S>(&mut self, rest: &[u8], next: Next, service: &mut S, turn: &mut Turn<'_>)
+    fn keep<S>(&mut self, rest: &[u8], served: Served, service: &mut S, turn: &mut Turn<'_>)
     where
         S: Service<Session = Session>,
     {
+        let Served { consumed, next } = served;
         let missing = if let Next::Read { missing } = next { missing } else { 0 };
-        self.incoming.keep(rest, missing);
+        self.incoming.keep(rest, consumed, missing);
         self.owed = false;
         match next {
             Next::Read { .. } => {}
@@ -243,10 +298,30 @@ impl<Session> Connection<Session> {
         }
     }
 
+    /// What is in the buffers, if the service should know: there is more than a small reply, or there
+    /// was when it was told last.
+    pub(super) fn note(&mut self) -> Option<Buffers> {
+        let is_light = self.incoming.is_empty() && self.outgoing.unsent() <= SMALL_OUTPUT;
+        if is_light && !self.noted {
+            return None;
+        }
+        self.noted = !is_light;
+        Some(if is_light { Buffers::default() } else { self.buffers() })
+    }
+
+    fn buffers(&self) -> Buffers {
+        Buffers {
+            query: self.incoming.len(),
+            query_room: self.incoming.room(),
+            output: self.outgoing.unsent(),
+            output_pieces: self.outgoing.pieces(),
+        }
+    }
+
     /// True when bytes should be received: not while too much is unsent, and not while more than a
     /// tick's worth waits to be executed. A blocked connection may send more, for only who is read
     /// from is seen to leave.
-    pub(super) fn wants_bytes(&self, limits: &Limits) -> bool {
+    fn wants_bytes(&self, limits: &Limits) -> bool {
         let at_hand = self.incoming.len();
         let backlog = self.owed && at_hand >= limits.bytes_per_tick
             || self.blocked && at_hand >= limits.high_water;
@@ -261,6 +336,36 @@ impl<Session> Connection<Session> {
         if self.eof && !self.owed {
             self.drain(service, turn);
         }
+    }
+
+    /// Starts, stops or leaves the receive, as what should be received demands.
+    pub(super) fn next_recv(&mut self, limits: &Limits) -> NextRecv {
+        let wants_bytes = self.wants_bytes(limits);
+        match self.recv {
+            Recv::Idle if wants_bytes => {
+                let receive = self.incoming.next_receive();
+                let streams = matches!(receive, Receive::Stream);
+                self.recv = if streams { Recv::Streaming } else { Recv::Single };
+                NextRecv::Start(receive)
+            }
+            Recv::Streaming if !wants_bytes || self.incoming.is_large() => self.stop_recv(),
+            Recv::Single if !wants_bytes => self.stop_recv(),
+            _ => NextRecv::Leave,
+        }
+    }
+
+    fn stop_recv(&mut self) -> NextRecv {
+        self.recv = Recv::Stopping;
+        NextRecv::Stop
+    }
+
+    /// Says a last word to a peer that is not wanted.
+    pub(super) fn turn_away<S>(&mut self, word: &[u8], service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        self.outgoing.room(turn.outputs, turn.limits).extend(word);
+        self.drain(service, turn);
     }
 
     /// No more requests: what was answered leaves, then the connection closes.
@@ -318,250 +423,4 @@ impl<Session> Connection<Session> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::reactor::backend::Errno;
-
-    /// Executes lines: each comes back; `.` yields after its line, `!` closes.
-    struct Lines {
-        calls: usize,
-    }
-
-    impl Service for Lines {
-        type Session = ();
-
-        fn open(&mut self, _: crate::service::Peer) {}
-
-        fn serve(&mut self, _: &mut (), input: &[u8], output: &mut Output, _: Now) -> Served {
-            self.calls += 1;
-            let mut consumed = 0;
-            for line in input.split_inclusive(|byte| *byte == b'\n') {
-                if !line.ends_with(b"\n") {
-                    break;
-                }
-                output.extend(line);
-                consumed += line.len();
-                match line[0] {
-                    b'.' => return Served { consumed, next: Next::Yield },
-                    b'!' => return Served { consumed, next: Next::Close },
-                    _ => {}
-                }
-            }
-            // A rest of digits says how many bytes follow.
-            let rest = std::str::from_utf8(&input[consumed..]).unwrap();
-            Served { consumed, next: Next::Read { missing: rest.parse().unwrap_or(0) } }
-        }
-
-        fn close(&mut self, _: ()) {}
-    }
-
-    struct Bench {
-        connection: Connection<()>,
-        service: Lines,
-        outputs: Outputs,
-        limits: Limits,
-        tick: u64,
-    }
-
-    impl Bench {
-        fn new() -> Self {
-            let limits =
-                Limits { high_water: 100, low_water: 10, bytes_per_tick: 50, ..Limits::default() };
-            Self {
-                connection: Connection::new((), Instant::now()),
-                service: Lines { calls: 0 },
-                outputs: Outputs::new(4, 1024),
-                limits,
-                tick: 1,
-            }
-        }
-
-        fn turn<R>(
-            &mut self,
-            f: impl FnOnce(&mut Connection<()>, &mut Lines, &mut Turn) -> R,
-        ) -> R {
-            let mut turn = Turn {
-                now: Now::read(),
-                tick: self.tick,
-                limits: &self.limits,
-                outputs: &mut self.outputs,
-            };
-            f(&mut self.connection, &mut self.service, &mut turn)
-        }
-
-        fn arrived(&mut self, bytes: &str) {
-            self.turn(|connection, service, turn| {
-                connection.arrived(bytes.as_bytes(), service, turn);
-            });
-        }
-
-        fn run(&mut self) {
-            self.tick += 1;
-            self.turn(|connection, service, turn| connection.run(service, turn));
-        }
-
-        /// Starts a send that stays in flight; what it would send.
-        fn send(&mut self) -> Option<Output> {
-            let mut sent = None;
-            self.turn(|connection, service, turn| connection.check_eof(service, turn));
-            self.connection.start_send(&mut self.outputs, |output, _| {
-                sent = Some(output);
-                Sending::InFlight
-            });
-            sent
-        }
-
-        fn check(&mut self) -> Option<Excess> {
-            self.connection.check(&self.limits, Instant::now())
-        }
-
-        fn answered(&mut self) -> String {
-            let output = self.connection.outgoing.room(&mut self.outputs, &self.limits);
-            let bytes = output.segments(0).flatten().copied().collect();
-            String::from_utf8(bytes).unwrap()
-        }
-    }
-
-    #[test]
-    fn a_split_request_is_executed_when_it_is_whole() {
-        let mut bench = Bench::new();
-        bench.arrived("one\ntw");
-        assert_eq!(bench.answered(), "one\n");
-        bench.arrived("o\nthree\n");
-        assert_eq!(bench.answered(), "one\ntwo\nthree\n");
-        assert!(bench.connection.is_between_requests());
-    }
-
-    #[test]
-    fn a_service_is_not_called_before_what_it_misses_has_come() {
-        let mut bench = Bench::new();
-        bench.arrived("12");
-        assert_eq!(bench.service.calls, 1);
-        bench.arrived("34567890123");
-        assert_eq!(bench.service.calls, 1, "one byte is still missing");
-        bench.arrived("\n");
-        assert_eq!((bench.service.calls, bench.answered()), (2, "1234567890123\n".to_owned()));
-    }
-
-    #[test]
-    fn who_yields_goes_on_with_what_is_left_over() {
-        let mut bench = Bench::new();
-        bench.arrived(".a\n.b\nc\n");
-        assert_eq!(bench.answered(), ".a\n");
-        assert!(bench.connection.is_runnable());
-        bench.connection.listed = true;
-        bench.arrived("d\n");
-        assert_eq!(bench.answered(), ".a\n", "its turn comes, and not earlier");
-        bench.connection.listed = false;
-        bench.run();
-        assert_eq!(bench.answered(), ".a\n.b\n");
-        bench.run();
-        assert_eq!(bench.answered(), ".a\n.b\nc\nd\n");
-        assert!(!bench.connection.is_runnable());
-    }
-
-    #[test]
-    fn a_tick_has_a_bound() {
-        let mut bench = Bench::new();
-        let line = format!("{}\n", "x".repeat(49));
-        bench.arrived(&line);
-        bench.arrived("late\n");
-        assert_eq!(bench.answered(), line);
-        assert!(bench.connection.is_runnable());
-        assert!(bench.connection.wants_bytes(&bench.limits));
-        bench.arrived(&line);
-        assert!(!bench.connection.wants_bytes(&bench.limits), "a tick's worth waits already");
-        bench.run();
-        assert_eq!(bench.answered(), format!("{line}late\n{line}"));
-    }
-
-    #[test]
-    fn a_slow_reader_is_neither_read_nor_executed() {
-        let mut bench = Bench::new();
-        bench.arrived(&format!("{}\n", "x".repeat(100)));
-        assert_eq!(bench.check(), None);
-        let output = bench.send().unwrap();
-        bench.tick += 1;
-        bench.arrived("more\n");
-        bench.check();
-        assert_eq!(bench.answered(), "");
-        assert!(!bench.connection.wants_bytes(&bench.limits));
-        assert!(!bench.connection.is_runnable());
-        bench.connection.sent(output, true, &mut bench.outputs);
-        bench.check();
-        assert!(bench.connection.is_runnable());
-        bench.run();
-        assert_eq!(bench.answered(), "more\n");
-    }
-
-    #[test]
-    fn a_connection_is_closed_once_for_what_it_takes() {
-        let mut bench = Bench::new();
-        bench.limits.output.hard = 8;
-        bench.arrived("four\n");
-        let _in_flight = bench.send().unwrap();
-        assert_eq!(bench.check(), None);
-        bench.arrived("four\n");
-        assert_eq!(bench.check(), Some(Excess::Output));
-        bench.connection.abandon();
-        assert_eq!(bench.check(), None);
-
-        let mut bench = Bench::new();
-        bench.limits.query = 8;
-        bench.arrived("a request");
-        assert_eq!(bench.check(), Some(Excess::Query));
-        bench.connection.abandon();
-        assert_eq!(bench.check(), None);
-    }
-
-    #[test]
-    fn a_half_closed_connection_is_answered_before_it_ends() {
-        let mut bench = Bench::new();
-        bench.arrived(".a\nb\n");
-        bench.connection.recv_ended(RecvEnd::Eof);
-        assert!(!bench.connection.is_ending(), "a request waits to be executed");
-        bench.run();
-        assert!(!bench.connection.is_ending(), "replies wait to be sent");
-        let output = bench.send().unwrap();
-        assert_eq!(output.len(), 5);
-        assert!(!bench.connection.is_ending());
-        bench.connection.sent(output, true, &mut bench.outputs);
-        assert!(bench.connection.is_ending() && bench.connection.is_idle());
-    }
-
-    #[test]
-    fn after_the_last_request_nothing_is_executed() {
-        let mut bench = Bench::new();
-        bench.connection.recv = Recv::Armed;
-        bench.arrived("!bye\nlost\n");
-        bench.arrived("lost too\n");
-        assert_eq!(bench.answered(), "!bye\n");
-        assert!(!bench.connection.wants_bytes(&bench.limits));
-        assert!(!bench.connection.is_ending());
-        let output = bench.send().unwrap();
-        bench.connection.sent(output, true, &mut bench.outputs);
-        assert!(bench.connection.is_ending());
-        assert!(!bench.connection.is_idle(), "the receive is still in flight");
-        bench.connection.recv_ended(RecvEnd::Stopped);
-        assert!(bench.connection.is_idle());
-    }
-
-    #[test]
-    fn a_failure_ends_everything_but_waits_for_what_is_in_flight() {
-        let mut bench = Bench::new();
-        bench.arrived("one\n");
-        let output = bench.send().unwrap();
-        bench.arrived("two\n");
-        bench.connection.recv_ended(RecvEnd::Failed(Errno(libc::ECONNRESET)));
-        assert!(bench.connection.is_ending());
-        assert!(bench.send().is_none(), "nothing more is sent");
-        assert!(!bench.connection.is_idle());
-        bench.connection.sent(output, false, &mut bench.outputs);
-        assert!(bench.connection.is_idle());
-    }
-
-    #[test]
-    fn an_idle_connection_is_small() {
-        assert!(size_of::<Connection<()>>() <= 192, "{}", size_of::<Connection<()>>());
-    }
-}
+mod tests;

@@ -31,7 +31,7 @@ use crate::output::Output;
 use crate::service::{Peer, Service};
 use backend::{Backend, Errno, Event, RecvEnd, Wait};
 use buffers::Outputs;
-use connection::{Connection, Recv, Turn};
+use connection::{Connection, NextRecv, Recv, Turn};
 use slab::Slab;
 
 pub use limits::{Limits, LiveLimits};
@@ -63,8 +63,8 @@ pub struct Options {
     pub spare_outputs: usize,
     /// and the largest that is kept, in bytes.
     pub spare_output_capacity: usize,
-    /// How long an orderly stop may take to answer what was received.
-    pub stop_within: Duration,
+    /// Seconds that an orderly stop may take to answer what was received. It may change.
+    pub shutdown_timeout: Arc<Number>,
 }
 
 impl Default for Options {
@@ -77,7 +77,7 @@ impl Default for Options {
             live_limits: None,
             spare_outputs: 1024,
             spare_output_capacity: 1 << 16,
-            stop_within: Duration::from_secs(1),
+            shutdown_timeout: Arc::new(Number::new(10)),
         }
     }
 }
@@ -135,7 +135,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     }
 
     /// Runs until all reactors are asked to stop, and then until all that was received is answered, or
-    /// [`Options::stop_within`] has passed.
+    /// [`Options::shutdown_timeout`] has passed.
     ///
     /// # Errors
     ///
@@ -248,16 +248,13 @@ impl<B: Backend, S: Service> Reactor<B, S> {
                 excess.report(&self.links.stats);
                 connection.abandon();
             }
-            match (connection.recv, connection.wants_bytes(limits)) {
-                (Recv::Idle, true) => {
-                    self.backend.start_recv(id);
-                    connection.recv = Recv::Armed;
-                }
-                (Recv::Armed, false) => {
-                    self.backend.stop_recv(id);
-                    connection.recv = Recv::Stopping;
-                }
-                _ => {}
+            if let Some(buffers) = connection.note() {
+                self.service.note(&connection.session, buffers);
+            }
+            match connection.next_recv(limits) {
+                NextRecv::Start(receive) => self.backend.start_recv(id, receive),
+                NextRecv::Stop => self.backend.stop_recv(id),
+                NextRecv::Leave => {}
             }
             if connection.is_runnable() && !connection.listed {
                 connection.listed = true;
@@ -345,7 +342,8 @@ impl<B: Backend, S: Service> Reactor<B, S> {
 
     /// No new connections; those that are there close when what they have sent by now is answered.
     fn begin_stop(&mut self) {
-        self.stop_at = Some(self.now.steady + self.options.stop_within);
+        let seconds = self.options.shutdown_timeout.get();
+        self.stop_at = Some(self.now.steady + Duration::from_secs(seconds));
         self.pauses.clear();
         for listener in 0..self.backend.listeners() {
             for socket in self.backend.stop_accept(listener) {
@@ -406,6 +404,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             Event::Accepted(socket) => self.accepted(socket),
             Event::AcceptEnded { listener, error } => self.accept_ended(listener, error),
             Event::Received { id, arrival, more } => self.received(id, arrival, more),
+            Event::Filled { id, memory, end } => self.filled(id, memory, end),
             Event::RecvEnded { id, end } => self.recv_ended(id, end),
             Event::Sent { id, output, result } => {
                 let Some(connection) = self.connections.get_mut(id) else { return };
@@ -443,6 +442,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let Ok(endpoint) = self.backend.open(id, socket) else {
             return self.links.clients.leave();
         };
+        let refusal = self.service.refuses(&endpoint.address);
         let session = self.service.open(Peer {
             id,
             reactor: self.options.index,
@@ -450,7 +450,18 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             address: endpoint.address,
             connected: self.now.steady,
         });
-        self.connections.insert(Connection::new(session, self.now.steady));
+        let mut connection = Connection::new(session, self.now.steady);
+        if let Some(word) = refusal {
+            let mut turn = Turn {
+                now: self.now,
+                tick: self.tick,
+                limits: &self.options.limits,
+                outputs: &mut self.outputs,
+            };
+            connection.turn_away(word, &mut self.service, &mut turn);
+            self.links.stats.refused.add(1);
+        }
+        self.connections.insert(connection);
         if self.stop_at.is_some() {
             self.backend.finish_recv(id);
         }
@@ -494,6 +505,20 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             stats.bytes_in.add(bytes.len() as u64);
             connection.arrived(bytes, service, &mut turn);
         });
+        self.touch(id);
+    }
+
+    fn filled(&mut self, id: ConnId, memory: Vec<u8>, end: Option<RecvEnd>) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let mut turn = Turn {
+            now: self.now,
+            tick: self.tick,
+            limits: &self.options.limits,
+            outputs: &mut self.outputs,
+        };
+        let count = connection.filled(memory, end, &mut self.service, &mut turn);
+        self.links.stats.recvs.add(1);
+        self.links.stats.bytes_in.add(count as u64);
         self.touch(id);
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Outgoing {
     sending: bool,
     /// Bytes in the send in flight.
     leaving: usize,
+    /// How many pieces they lie in.
+    leaving_pieces: u32,
     /// Over the high-water mark, and not yet under the low one.
     paused: bool,
     /// Since when the unsent bytes have been over the soft limit.
@@ -54,6 +56,7 @@ impl Outgoing {
         }
         self.sending = true;
         self.leaving = self.waiting.len();
+        self.leaving_pieces = self.waiting.pieces() as u32;
         Some(std::mem::take(&mut self.waiting))
     }
 
@@ -61,12 +64,18 @@ impl Outgoing {
     pub(super) fn sent(&mut self, output: Output, outputs: &mut Outputs) {
         self.sending = false;
         self.leaving = 0;
+        self.leaving_pieces = 0;
         outputs.give_back(output);
     }
 
     /// Bytes that wait or are in flight.
     pub(super) fn unsent(&self) -> usize {
         self.waiting.len() + self.leaving
+    }
+
+    /// How many pieces the unsent bytes lie in.
+    pub(super) fn pieces(&self) -> usize {
+        self.waiting.pieces() + self.leaving_pieces as usize
     }
 
     /// Compares the unsent bytes with the water marks.

@@ -210,6 +210,18 @@ pub(super) fn recv(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     })
 }
 
+/// recv(2) without waiting, into the room behind the bytes in `memory`.
+pub(super) fn recv_behind(fd: BorrowedFd<'_>, memory: &mut Vec<u8>) -> io::Result<usize> {
+    let room = memory.spare_capacity_mut();
+    // SAFETY: the kernel writes within the room, and has written as many bytes as it says.
+    unsafe {
+        let (start, len) = (room.as_mut_ptr().cast(), room.len());
+        let count = check_len(libc::recv(fd.as_raw_fd(), start, len, libc::MSG_DONTWAIT))?;
+        memory.set_len(memory.len() + count);
+        Ok(count)
+    }
+}
+
 /// send(2) without waiting and without SIGPIPE.
 pub(super) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     // SAFETY: the kernel reads within the slice.

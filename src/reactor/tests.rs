@@ -379,7 +379,7 @@ fn a_stop_sends_what_was_answered<K: Kind>() {
 }
 
 fn a_stop_does_not_wait_for_a_slow_reader<K: Kind>() {
-    let options = Options { stop_within: Duration::from_millis(50), ..Options::default() };
+    let options = Options { shutdown_timeout: Arc::new(Number::new(0)), ..Options::default() };
     let server = Server::start::<K>(1, 10, options);
     let slow = server.connect();
     let writer = write_aside(&slow, vec![0; 100_000_000]);

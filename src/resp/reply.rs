@@ -46,6 +46,12 @@ impl<'a> Reply<'a> {
         self.version
     }
 
+    /// True when the replies have become too long: nothing of them will be sent, nor what is added.
+    #[inline]
+    pub fn is_cut(&self) -> bool {
+        self.output.is_cut()
+    }
+
     /// Where the replies go, for what is made elsewhere.
     #[inline]
     pub fn output(&mut self) -> &mut Output {

@@ -74,6 +74,7 @@ fn serve<S: Service + Send + 'static>(
             output: Arc::clone(&config.client_output_buffer_limit),
             query: Arc::clone(&config.client_query_buffer_limit),
         }),
+        shutdown_timeout: Arc::clone(&config.shutdown_timeout),
         ..Options::default()
     };
     let instance = Arc::new(instance(config, &crew, &listeners, clients));

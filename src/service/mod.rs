@@ -1,5 +1,6 @@
 //! What a reactor does for its connections: bytes in, bytes out, time as a parameter.
 
+mod client_memory;
 pub mod echo;
 pub(crate) mod incoming;
 pub mod kv;
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use crate::clock::Now;
 use crate::output::Output;
 
-pub use crate::peer::{Peer, PeerAddress};
+pub use crate::peer::{Buffers, Peer, PeerAddress};
 
 /// A protocol. It knows no sockets: a reactor hands it what arrived and sends what it answers.
 pub trait Service {
@@ -62,8 +63,17 @@ pub trait Service {
     /// all of `output` is sent.
     fn finish(&mut self, _session: &mut Self::Session, _output: &mut Output) {}
 
+    /// So much is in a connection's buffers now. Short replies that are about to leave are none of
+    /// it, and as long as there is nothing else nobody calls this.
+    fn note(&mut self, _session: &Self::Session, _buffers: Buffers) {}
+
     /// The connection is gone.
     fn close(&mut self, session: Self::Session);
+
+    /// What a connection from there is told before it is closed, if it is not wanted.
+    fn refuses(&self, _address: &PeerAddress) -> Option<&'static [u8]> {
+        None
+    }
 
     /// What a connection is told that comes when `maxclients` are connected.
     fn refusal(&self) -> &'static [u8] {

@@ -2,6 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 
+/// Bytes for which memory is reserved as soon as they are announced: a value of 1 MiB, and what stands
+/// around it. They may never come, but memory that nothing is written to is not there yet.
+const TRUSTED: usize = (1 << 20) + 4096;
+
 /// Bytes that were received and not yet consumed: the beginning of a request, mostly.
 ///
 /// Appending and consuming are linear in the bytes that pass through, however small the pieces.
@@ -22,6 +26,11 @@ impl Tail {
         &self.bytes[self.start..]
     }
 
+    /// Bytes of memory that it has.
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The bytes with the memory they lie in; see [`Tail::of_rest`].
     pub(super) fn into_shared(self) -> Bytes {
         Bytes::from(self.bytes).slice(self.start..)
@@ -32,15 +41,19 @@ impl Tail {
     pub(super) fn of_rest(bytes: Bytes, consumed: usize) -> Self {
         let rest = bytes.slice(consumed.min(bytes.len())..);
         drop(bytes);
-        if rest.is_empty() {
-            Self::default()
-        } else {
-            Self { bytes: BytesMut::from(rest).into(), start: 0 }
-        }
+        if rest.is_empty() { Self::default() } else { Vec::from(BytesMut::from(rest)).into() }
     }
 
-    /// Adds bytes at the end. `missing` bytes are said to follow, these included; since that may be
-    /// a lie, no more than four times what has arrived is ever reserved.
+    /// Hands out the memory with room for some of the `missing` bytes that are said to follow;
+    /// [`Tail::from`] brings it back.
+    pub(super) fn lend(&mut self, missing: usize) -> Vec<u8> {
+        self.bytes.drain(..self.start);
+        self.start = 0;
+        self.reserve(1, missing);
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Adds bytes at the end. `missing` bytes are said to follow, these included.
     pub(super) fn append(&mut self, bytes: &[u8], missing: usize) {
         if bytes.is_empty() {
             return;
@@ -50,13 +63,18 @@ impl Tail {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
-        let arrived = self.bytes.len() + bytes.len();
-        let room = self.bytes.capacity() - self.bytes.len();
-        if room < bytes.len() && missing > bytes.len() {
-            let more = missing.min(bytes.len() + 3 * arrived);
-            self.bytes.reserve_exact(more.max(bytes.len()));
-        }
+        self.reserve(bytes.len(), missing);
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Makes room for `least` bytes, or for all that are said to follow; since that may be a lie, for
+    /// no more than [`TRUSTED`] or three times what has arrived.
+    fn reserve(&mut self, least: usize, missing: usize) {
+        let room = self.bytes.capacity() - self.bytes.len();
+        if room < least && missing > least {
+            let arrived = self.bytes.len() + least;
+            self.bytes.reserve_exact(missing.min(TRUSTED.max(least + 3 * arrived)));
+        }
     }
 
     /// Forgets bytes at the front. When none are left, the memory goes back.
@@ -65,6 +83,12 @@ impl Tail {
         if self.is_empty() {
             *self = Self::default();
         }
+    }
+}
+
+impl From<Vec<u8>> for Tail {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, start: 0 }
     }
 }
 
@@ -90,13 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn a_lying_header_reserves_no_more_than_four_times_what_came() {
+    fn a_lying_header_reserves_no_more_than_is_trusted_or_four_times_what_came() {
         let mut tail = Tail::default();
-        let mut arrived = 0;
-        for _ in 0..1000 {
-            tail.append(&[0; 100], usize::MAX);
-            arrived += 100;
-            assert!(tail.bytes.capacity() <= 4 * arrived, "after {arrived} bytes");
+        let piece = vec![0; TRUSTED / 10];
+        for n in 1..100 {
+            tail.append(&piece, usize::MAX);
+            let most = TRUSTED.max(4 * n * piece.len());
+            assert!(tail.bytes.capacity() <= most, "after {n} pieces");
         }
     }
 

@@ -27,7 +27,11 @@ pub struct Client {
 
 impl Client {
     pub fn tcp(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server accepts");
+        Self::of(TcpStream::connect(("127.0.0.1", port)).expect("the server accepts"))
+    }
+
+    /// A connection that was made elsewhere.
+    pub fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP option");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
         stream.set_write_timeout(Some(PATIENCE)).expect("a socket option");
@@ -85,12 +89,44 @@ impl Client {
     /// Sends bytes as they are.
     #[track_caller]
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        let sent = match &mut self.stream {
-            Stream::Tcp(stream) => stream.write_all(bytes.as_ref()),
-            Stream::Unix(stream) => stream.write_all(bytes.as_ref()),
-            Stream::Tls(stream) => stream.write_all(bytes.as_ref()).and_then(|()| stream.flush()),
-        };
-        sent.expect("the server reads");
+        self.write(bytes.as_ref()).expect("the server reads");
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
+            Stream::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+        }
+    }
+
+    /// Sends bytes to a server that is expected to close before it has taken them all.
+    #[track_caller]
+    pub fn send_until_closed(&mut self, bytes: &[u8]) {
+        let Stream::Tcp(stream) = &mut self.stream else { panic!("for TCP") };
+        if let Err(error) = stream.write_all(bytes) {
+            let closed = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+            assert!(closed.contains(&error.kind()), "{error}");
+        }
+    }
+
+    /// Sends bytes as they are. False if the server has closed.
+    pub fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.write(bytes).is_ok()
+    }
+
+    /// Reads one reply; None if the server has closed before the first byte of it.
+    #[track_caller]
+    pub fn next_reply(&mut self) -> Option<Vec<u8>> {
+        while self.arrived.is_empty() {
+            match self.read_more() {
+                Ok(1..) => {}
+                Ok(0) => return None,
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("no reply: {error}"),
+            }
+        }
+        Some(self.read_reply())
     }
 
     /// Sends a request given as one line, see [`request`].

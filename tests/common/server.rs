@@ -50,7 +50,9 @@ pub struct Start {
     arguments: Vec<String>,
     folder: TempDir,
     unix: Option<PathBuf>,
-    files: Option<u64>,
+    /// What `ulimit` is told, in the shell that becomes the server.
+    limits: Vec<String>,
+    panics: bool,
     tls: bool,
 }
 
@@ -75,7 +77,15 @@ impl Start {
 
     fn new(program: Program) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        Self { program, arguments: Vec::new(), folder, unix: None, files: None, tls: false }
+        Self {
+            program,
+            arguments: Vec::new(),
+            folder,
+            unix: None,
+            limits: Vec::new(),
+            panics: false,
+            tls: false,
+        }
     }
 
     /// Sets a directive that both servers know, by the name that Redis gives it.
@@ -109,7 +119,19 @@ impl Start {
 
     /// Lets the server open files up to that number only, from its start on.
     pub fn files(mut self, files: u64) -> Self {
-        self.files = Some(files);
+        self.limits.push(format!("ulimit -n {files}"));
+        self
+    }
+
+    /// Lets the server map so many KiB of memory.
+    pub fn memory_kib(mut self, kib: u64) -> Self {
+        self.limits.push(format!("ulimit -v {kib}"));
+        self
+    }
+
+    /// A panic is what the test is about; elsewhere it fails a test even if the server goes on.
+    pub fn may_panic(mut self) -> Self {
+        self.panics = true;
         self
     }
 
@@ -134,7 +156,8 @@ impl Start {
 
     fn server(self, started: Started) -> Server {
         let Started { child, port, printed } = started;
-        Server { child, port, unix: self.unix, folder: self.folder, printed }
+        let (unix, folder, panics) = (self.unix, self.folder, self.panics);
+        Server { child, port, unix, folder, panics, printed }
     }
 
     fn spawn(&self) -> Result<Started, String> {
@@ -159,14 +182,13 @@ impl Start {
     }
 
     fn command(&self) -> (Command, Option<u16>) {
-        let mut command = match self.files {
-            None => Command::new(self.program_name()),
-            Some(files) => {
-                let mut shell = Command::new("sh");
-                shell.args(["-c", "ulimit -n $0 && exec \"$@\"", &files.to_string()]);
-                shell.arg(self.program_name());
-                shell
-            }
+        let mut command = if self.limits.is_empty() {
+            Command::new(self.program_name())
+        } else {
+            let mut shell = Command::new("sh");
+            let limits = self.limits.join(" && ");
+            shell.args(["-c", &format!("{limits} && exec \"$0\" \"$@\""), self.program_name()]);
+            shell
         };
         command.current_dir(self.folder.path());
         match self.program {
@@ -205,6 +227,7 @@ pub struct Server {
     port: u16,
     unix: Option<PathBuf>,
     folder: TempDir,
+    panics: bool,
     printed: Arc<Mutex<String>>,
 }
 
@@ -233,6 +256,20 @@ impl Server {
         self.printed.lock().expect("no reader panics").clone()
     }
 
+    /// Waits until it has printed `text`; returns the line that it is in.
+    #[track_caller]
+    pub fn prints(&self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let printed = self.printed();
+            if let Some(line) = printed.lines().find(|line| line.contains(text)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < deadline, "{text:?} is not in:\n{printed}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     pub fn connect(&self) -> Client {
         Client::tcp(self.port)
     }
@@ -252,6 +289,12 @@ impl Server {
         rustix::process::kill_process(id, signal).expect("a child can be signalled");
     }
 
+    /// Ends the server as it stands.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child can be killed");
+        self.child.wait().expect("a child can be waited for");
+    }
+
     /// Waits until the server has ended by itself.
     pub fn ended(&mut self) -> ExitStatus {
         program::wait(&mut self.child, PATIENCE).expect("the server ends by itself")
@@ -260,14 +303,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let crashed = self.child.try_wait().ok().flatten().filter(|status| !status.success());
+        let ended = self.child.try_wait().ok().flatten();
+        let crashed = ended.filter(|status| !status.success() && !self.panics);
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!("the server printed:\n{}", self.printed());
         } else if let Some(status) = crashed {
             panic!("the server ended with {status}:\n{}", self.printed());
-        } else if self.printed().contains("panicked at") {
+        } else if !self.panics && self.printed().contains("panicked at") {
             panic!("a thread of the server ended:\n{}", self.printed()); // others may live on
         }
     }

@@ -4,6 +4,7 @@
 //! one of that seed.
 
 mod client;
+mod load;
 mod random;
 mod scenarios;
 mod talk;

@@ -181,7 +181,7 @@ fn options(random: &mut Rng) -> Options {
         spare_outputs: random.usize(0..10),
         spare_output_capacity: 1 << random.u32(0..17),
         // Bytes trickle through the worst of these networks.
-        stop_within: Duration::from_secs(60),
+        shutdown_timeout: Arc::new(Number::new(60)),
         ..Options::default()
     }
 }

@@ -393,7 +393,7 @@ fn a_stop_has_a_deadline() {
     let asked = simulation.now().steady;
     simulation.finish();
     let took = simulation.now().steady - asked;
-    let within = Options::default().stop_within;
+    let within = Duration::from_secs(Options::default().shutdown_timeout.get());
     assert!((within..within * 2).contains(&took), "took {took:?}");
     assert!(stalled.is_closed());
 }

@@ -108,6 +108,19 @@ static SERVER: &[Directive] = &[
         }),
     },
     Directive {
+        name: "shutdown-timeout",
+        alias: None,
+        group: NETWORK,
+        value_name: "seconds",
+        default: "10",
+        help: "How long a shutdown may take to answer what it has received",
+        get: |values| values.shutdown_timeout.get().to_string(),
+        set: Set::Live(|values, text| {
+            values.shutdown_timeout.set(integer(text, 0..=i32::MAX as u64)?);
+            Ok(())
+        }),
+    },
+    Directive {
         name: "mode",
         alias: None,
         group: THREADS,

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use crate::clock::Now;
 use crate::mailbox::{ConnId, Doorbell};
 use crate::output::Output;
-use crate::reactor::backend::{Backend, Endpoint, Engine, Event, Sending, Wait};
+use crate::reactor::backend::{Backend, Endpoint, Engine, Event, Receive, Sending, Wait};
 use network::Network;
 
 pub use faults::Faults;
@@ -131,8 +131,8 @@ impl Backend for Simulated {
         self.network.lock().open(self.host, id, socket.take())
     }
 
-    fn start_recv(&mut self, id: ConnId) {
-        self.network.lock().start_recv(self.host, id);
+    fn start_recv(&mut self, id: ConnId, receive: Receive) {
+        self.network.lock().start_recv(self.host, id, receive);
     }
 
     fn stop_recv(&mut self, id: ConnId) {
@@ -195,8 +195,8 @@ mod tests {
     #[should_panic(expected = "seed 7: the reactor has two receives in flight")]
     fn two_receives_are_noticed() {
         let (mut backend, _) = connected();
-        backend.start_recv(ID);
-        backend.start_recv(ID);
+        backend.start_recv(ID, Receive::Stream);
+        backend.start_recv(ID, Receive::Stream);
     }
 
     #[test]
@@ -218,7 +218,7 @@ mod tests {
     #[should_panic(expected = "closes while something is in flight")]
     fn an_early_close_is_noticed() {
         let (mut backend, _) = connected();
-        backend.start_recv(ID);
+        backend.start_recv(ID, Receive::Stream);
         backend.close(ID);
     }
 
@@ -227,14 +227,14 @@ mod tests {
     fn what_is_started_on_a_closed_connection_is_noticed() {
         let (mut backend, _) = connected();
         backend.close(ID);
-        backend.start_recv(ID);
+        backend.start_recv(ID, Receive::Stream);
     }
 
     #[test]
     #[should_panic(expected = "polls before it has looked at what arrived")]
     fn a_lost_arrival_is_noticed() {
         let (mut backend, peer) = connected();
-        backend.start_recv(ID);
+        backend.start_recv(ID, Receive::Stream);
         peer.write(b"lost");
         backend.poll(Wait::No, &mut Vec::new()).unwrap();
         let _ = backend.poll(Wait::No, &mut Vec::new());
@@ -251,7 +251,7 @@ mod tests {
     fn a_sleep_ends_when_a_peer_acts() {
         let (mut backend, peer) = connected();
         backend.network.lock().hosts[0].doorbell.park();
-        backend.start_recv(ID);
+        backend.start_recv(ID, Receive::Stream);
         let mut events = Vec::new();
         let error = backend.poll(Wait::Forever, &mut events).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);

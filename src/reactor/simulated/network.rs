@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use super::host::{Accept, Host};
-use super::link::{End, Leaving, Link, Recv};
+use super::link::{End, Leaving, Link};
 use super::{Arrival, Faults, Simulated};
 use crate::clock::Now;
 use crate::mailbox::{ConnId, Doorbell};
 use crate::output::Output;
 use crate::peer::PeerAddress;
-use crate::reactor::backend::{Endpoint, Errno, Event, RecvEnd, Sending, Wait};
+use crate::reactor::backend::{Endpoint, Errno, Event, LITTLE, Receive, RecvEnd, Sending, Wait};
 
 type Events = Vec<Event<Simulated>>;
 
@@ -219,12 +219,17 @@ impl Network {
         Ok(Endpoint { fd: link as i32, address })
     }
 
-    pub(super) fn start_recv(&mut self, at: usize, id: ConnId) {
+    pub(super) fn start_recv(&mut self, at: usize, id: ConnId, receive: Receive) {
         self.hosts[at].used.insert(id);
+        let has_room = match &receive {
+            Receive::Into(memory) => memory.len() < memory.capacity(),
+            Receive::Stream | Receive::Little => true,
+        };
+        self.check(has_room, "receives into memory without room");
         let link = self.link(at, id, "receives");
-        let (link_shut, idle) = (link.shut, link.recv == Recv::Idle);
+        let (link_shut, idle) = (link.shut, link.recv.is_none());
         let over = link.eof_told || link.failure_told;
-        link.recv = Recv::Armed;
+        (link.recv, link.stopping) = (Some(receive), false);
         self.check(idle, "has two receives in flight");
         self.check(!link_shut, "receives after it has shut down");
         self.check(!over, "receives from a peer that was said to send nothing more");
@@ -232,8 +237,8 @@ impl Network {
 
     pub(super) fn stop_recv(&mut self, at: usize, id: ConnId) {
         let link = self.link(at, id, "stops to receive");
-        let armed = link.recv == Recv::Armed;
-        link.recv = Recv::Stopping;
+        let armed = link.recv.is_some() && !link.stopping;
+        link.stopping = true;
         self.check(armed, "stops a receive that is not in flight");
     }
 
@@ -274,7 +279,7 @@ impl Network {
 
     pub(super) fn close(&mut self, at: usize, id: ConnId) {
         let link = self.link(at, id, "closes");
-        let idle = link.recv == Recv::Idle && link.send.is_none();
+        let idle = link.recv.is_none() && link.send.is_none();
         link.end = End::Closed;
         self.check(idle, "closes while something is in flight");
         self.hosts[at].forget(id);
@@ -357,8 +362,9 @@ impl Network {
         let closed = &self.hosts[at].closed_last;
         let id = closed[self.random.usize(..closed.len())];
         let more = self.random.bool();
-        events.push(match self.random.u8(0..4) {
+        events.push(match self.random.u8(0..5) {
             0 => self.arrival(at, id, b"stale".to_vec(), more),
+            4 => Event::Filled { id, memory: b"stale".to_vec(), end: None },
             1 => Event::RecvEnded { id, end: RecvEnd::Eof },
             2 => Event::RecvEnded { id, end: RecvEnd::Failed(Errno(libc::ECONNRESET)) },
             _ => Event::Sent { id, output: Output::new(), result: Err(Errno(libc::EPIPE)) },
@@ -397,7 +403,7 @@ impl Network {
     fn complete_recv(&mut self, at: usize, index: usize, events: &mut Events) {
         let End::Open { id, .. } = self.links[index].end else { return };
         for _ in 0..ARRIVALS {
-            if self.links[index].recv == Recv::Idle {
+            if self.links[index].recv.is_none() {
                 return;
             }
             if let Some(end) = self.recv_end(at, index) {
@@ -418,16 +424,19 @@ impl Network {
 
     fn end_recv(&mut self, index: usize, id: ConnId, end: RecvEnd, events: &mut Events) {
         let link = &mut self.links[index];
-        link.recv = Recv::Idle;
         link.eof_told |= end == RecvEnd::Eof;
         link.failure_told |= matches!(end, RecvEnd::Failed(_));
-        events.push(Event::RecvEnded { id, end });
+        events.push(match link.recv.take() {
+            Some(Receive::Into(memory)) => Event::Filled { id, memory, end: Some(end) },
+            _ => Event::RecvEnded { id, end },
+        });
     }
 
     /// Why a receive in flight ends now. None: it goes on, or brings bytes.
     fn recv_end(&mut self, at: usize, index: usize) -> Option<RecvEnd> {
         let no_buffer = self.hosts[at].arrivals_out >= self.faults.buffers;
-        let starved = no_buffer || self.chance(self.faults.starved_receive);
+        let takes_buffer = !matches!(self.links[index].recv, Some(Receive::Into(_)));
+        let starved = takes_buffer && (no_buffer || self.chance(self.faults.starved_receive));
         let bytes_first = self.chance(self.faults.bytes_after_stop);
         let hears_stop = self.random.bool();
         let link = &self.links[index];
@@ -435,7 +444,7 @@ impl Network {
         if link.broken {
             return Some(RecvEnd::Failed(Errno(libc::ECONNRESET)));
         }
-        let stopping = link.recv == Recv::Stopping;
+        let stopping = link.stopping;
         if (link.shut || stopping) && !(brings && bytes_first) {
             let stopped = stopping && (hears_stop || !link.shut);
             return Some(if stopped { RecvEnd::Stopped } else { RecvEnd::Eof });
@@ -447,15 +456,28 @@ impl Network {
     }
 
     fn bring(&mut self, at: usize, index: usize, id: ConnId, events: &mut Events) {
-        let whole = self.links[index].to_server.len().min(self.faults.buffer_len);
+        let most = match &self.links[index].recv {
+            Some(Receive::Into(memory)) => memory.capacity() - memory.len(),
+            Some(Receive::Little) => self.faults.buffer_len.min(LITTLE),
+            _ => self.faults.buffer_len,
+        };
+        let whole = self.links[index].to_server.len().min(most);
         let short = self.chance(self.faults.short_receive);
         let len = if short { self.random.usize(1..=whole) } else { whole };
         let ends = self.chance(self.faults.early_receive_end);
         let link = &mut self.links[index];
-        let bytes = link.to_server.drain(..len).collect();
-        if ends {
-            link.recv = Recv::Idle;
+        let bytes = link.to_server.drain(..len);
+        match link.recv.take() {
+            Some(Receive::Into(mut memory)) => {
+                memory.extend(bytes);
+                events.push(Event::Filled { id, memory, end: None });
+            }
+            receive => {
+                let more = !ends && matches!(receive, Some(Receive::Stream));
+                let bytes = bytes.collect();
+                link.recv = receive.filter(|_| more);
+                events.push(self.arrival(at, id, bytes, more));
+            }
         }
-        events.push(self.arrival(at, id, bytes, !ends));
     }
 }

@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 use rustls::ServerConfig;
 
 use super::incoming::Incoming;
-use super::{Next, Peer, PeerAddress, Served, Service};
+use super::{Buffers, Next, Peer, PeerAddress, Served, Service};
 use crate::clock::Now;
 use crate::mailbox::{ConnId, Mailbox, Message};
 use crate::output::Output;
@@ -120,15 +120,15 @@ impl<S: Service> Tls<S> {
             (none, Some(acceptor)) => none.insert(Channel::new(acceptor.config())?),
             (None, None) => return Err(rustls::Error::HandshakeNotComplete),
         };
-        let mut is_complete = false;
-        let answer = output.copied_mut();
-        channel.receive(input, answer, |plain| is_complete = secure.incoming.arrived(plain))?;
+        let before = secure.incoming.len();
+        channel.receive(input, output.copied_mut(), |plain| secure.incoming.arrived(plain))?;
         if channel.is_open()
             && let Some(handshake) = secure.handshake.take()
         {
             self.handshakes.remove(&handshake);
         }
-        Ok(is_complete || channel.has_ended())
+        let has_come = secure.incoming.len() > before;
+        Ok(has_come && secure.incoming.may_be_whole() || channel.has_ended())
     }
 
     /// Has the inner service serve what was decrypted.
@@ -144,7 +144,7 @@ impl<S: Service> Tls<S> {
             Some(memory) => self.inner.serve_shared(inner, memory, &mut self.replies, now),
         });
         let missing = if let Next::Read { missing } = served.next { missing } else { 0 };
-        secure.incoming.keep(&[], missing);
+        secure.incoming.keep(&[], served.consumed, missing);
         secure.owed = matches!(served.next, Next::Yield | Next::Block);
         let is_sent = self.encrypt(secure, output);
         match served.next {
@@ -258,6 +258,17 @@ impl<S: Service> Service for Tls<S> {
         }
     }
 
+    fn note(&mut self, session: &Self::Session, buffers: Buffers) {
+        match session {
+            Session::Plain(session) => self.inner.note(session, buffers),
+            Session::Secure(secure) => {
+                let query = buffers.query + secure.incoming.len();
+                let query_room = buffers.query_room + secure.incoming.room();
+                self.inner.note(&secure.inner, Buffers { query, query_room, ..buffers });
+            }
+        }
+    }
+
     fn close(&mut self, session: Self::Session) {
         match session {
             Session::Plain(session) => self.inner.close(session),
@@ -268,6 +279,10 @@ impl<S: Service> Service for Tls<S> {
                 self.inner.close(secure.inner);
             }
         }
+    }
+
+    fn refuses(&self, address: &PeerAddress) -> Option<&'static [u8]> {
+        self.inner.refuses(address)
     }
 
     fn refusal(&self) -> &'static [u8] {

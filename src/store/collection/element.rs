@@ -88,9 +88,13 @@ impl<'a> Element<'a> {
         if bytes.first() != Some(&self.head[0]) {
             return false;
         }
-        let head_len = self.head_len as usize;
-        let Some((head, rest)) = bytes.split_at_checked(head_len) else { return false };
-        head == &self.head[..head_len] && rest.starts_with(self.text)
+        let Some(bytes) = bytes.get(..self.size()) else { return false };
+        // Texts of one length that begin alike mostly do not end alike.
+        if self.text.last().is_some_and(|last| bytes.last() != Some(last)) {
+            return false;
+        }
+        let (head, text) = bytes.split_at(self.head_len as usize);
+        (head.len() == 1 || head == &self.head[..head.len()]) && text == self.text
     }
 }
 

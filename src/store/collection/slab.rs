@@ -6,6 +6,8 @@
 
 use std::mem::size_of;
 
+use crate::store::prefetch::prefetch;
+
 /// Slots of a page.
 const PAGE: usize = 256;
 
@@ -42,6 +44,12 @@ impl Slab {
             + self.roomy.capacity() * size_of::<u32>()
             + slots * size_of::<Slot>()
             + self.bytes
+    }
+
+    /// Starts fetching a member's score, which tells where its bytes are.
+    #[inline]
+    pub(super) fn fetch_ahead(&self, id: u32) {
+        self.slot(id).inspect(|slot| prefetch(*slot, size_of::<Slot>()));
     }
 
     #[inline]

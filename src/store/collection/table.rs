@@ -17,6 +17,7 @@ use std::sync::LazyLock;
 use ahash::RandomState;
 
 use crate::store::free;
+use crate::store::prefetch::prefetch;
 
 /// Items for each bucket on average, at most.
 const FULL: usize = 10;
@@ -29,7 +30,7 @@ const PAGE: usize = 256;
 
 /// The hash of what an item is found by: keyed at random, so that chosen keys cannot collide.
 #[inline]
-pub(super) fn hash(bytes: &[u8]) -> u64 {
+pub(in crate::store) fn hash(bytes: &[u8]) -> u64 {
     static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     HASHER.hash_one(bytes)
 }
@@ -82,6 +83,18 @@ impl<T: Send + 'static> Table<T> {
     pub(super) fn find(&self, hash: u64, is: impl FnMut(&T) -> bool) -> Option<&T> {
         let bucket = self.bucket(self.address(hash))?;
         bucket.items.get(bucket.position(tag(hash), is)?)
+    }
+
+    /// Starts fetching what tells where an item with this hash stands.
+    #[inline]
+    pub(super) fn fetch_ahead(&self, hash: u64) {
+        self.bucket(self.address(hash)).inspect(|bucket| prefetch(*bucket, size_of_val(*bucket)));
+    }
+
+    /// The item that most likely has this hash.
+    #[inline]
+    pub(super) fn guess(&self, hash: u64) -> Option<&T> {
+        self.find(hash, |_| true)
     }
 
     /// As [`Table::find`]. The item must not become another one.
