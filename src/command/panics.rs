@@ -131,6 +131,23 @@ mod tests {
         ..BUG
     };
 
+    /// Touches a key that its declaration does not name.
+    static STRAY: Command = Command {
+        name: "bug.stray",
+        arity: 3,
+        run: |call| {
+            let [key, stray] = [&call.args[1], &call.args[2]];
+            for key in [key, stray] {
+                call.keyspace.write(call.session.db, key, |slot| {
+                    slot.set(New::string(b"v"), Expiry::Clear);
+                });
+            }
+            call.reply.ok();
+            Ok(())
+        },
+        ..BUG
+    };
+
     /// Panics while it visits segments that it does not hold for longer.
     static SCAN: Command = Command {
         name: "bug.scan",
@@ -178,7 +195,7 @@ mod tests {
 
     /// Gives reactors the commands above, beside those of strings, lists and connections.
     fn with_bugs<const N: usize>(mut reactors: [Harness; N]) -> [Harness; N] {
-        let bugs: &[&Command] = &[&EDIT, &SET, &SCAN, &ALONE, &WAIT, &SERVED];
+        let bugs: &[&Command] = &[&EDIT, &SET, &STRAY, &SCAN, &ALONE, &WAIT, &SERVED];
         let all = [bugs, connection::COMMANDS, string::COMMANDS, list::COMMANDS];
         let table = Box::leak(Box::new(Table::of(&all)));
         reactors.iter_mut().for_each(|harness| harness.worker.table = table);
@@ -214,6 +231,23 @@ mod tests {
                 assert_eq!(harness.run("GETDEL l"), "$1\r\nv\r\n", "{request}");
             }
         }
+    }
+
+    /// Another reactor may be at that key at the same moment.
+    #[test]
+    fn a_key_that_the_declaration_does_not_name_is_not_touched() {
+        let [mut one, mut other] = with_bugs(Harness::pair());
+        let mut refused = 0;
+        for number in 0..4 {
+            let request = format!("bug.stray k stray{number}");
+            // One in a thousand keys happens to be in the segment that is held.
+            if one.run(&request) == INTERNAL {
+                refused += 1;
+                assert_eq!(other.get(&format!("stray{number}")), None);
+                assert_eq!(other.run("bug.stray k k"), "+OK\r\n", "what it names it may touch");
+            }
+        }
+        assert!(refused > 0);
     }
 
     #[test]
