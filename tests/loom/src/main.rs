@@ -7,7 +7,7 @@
 extern crate std_over_loom as std;
 
 #[allow(dead_code)] // a model uses a part of it
-#[path = "../../src/mailbox.rs"]
+#[path = "../../../src/mailbox.rs"]
 mod mailbox;
 mod mailbox_models;
 mod store;
