@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -81,7 +82,8 @@ fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
     let mut listeners = Vec::new();
     let mut port = config.port;
     for bind in &config.bind {
-        match Listener::tcp(SocketAddr::new(bind.ip, port), config.tcp_backlog) {
+        let address = SocketAddr::new(bind.ip, port);
+        match patiently(|| Listener::tcp(address, config.tcp_backlog)) {
             Ok(listener) => {
                 if let Address::Tcp(address) = listener.address() {
                     port = address.port();
@@ -96,13 +98,29 @@ fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
     }
     if let Some(path) = &config.unixsocket {
         let mode = Some(config.unixsocketperm).filter(|&mode| mode != 0);
-        let listener = Listener::unix(path, mode, config.tcp_backlog);
+        let listener = patiently(|| Listener::unix(path, mode, config.tcp_backlog));
         listeners.push(listener.map_err(StartError::Bind)?);
     }
     if listeners.is_empty() {
         return Err(StartError::NowhereToListen);
     }
     Ok(listeners)
+}
+
+/// Tries again for a while where an address is in use: a ring outlives a server that was killed, and with
+/// it the ring's listeners, by some milliseconds.
+fn patiently(listen: impl Fn() -> Result<Listener, BindError>) -> Result<Listener, BindError> {
+    const FOR: Duration = Duration::from_millis(500);
+    const PAUSE: Duration = Duration::from_millis(10);
+    let until = Instant::now() + FOR;
+    loop {
+        match listen() {
+            Err(error) if matches!(error.cause, Cause::InUse) && Instant::now() < until => {
+                thread::sleep(PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 fn instance<S: Service + Send + 'static>(

@@ -1,7 +1,7 @@
 //! What the tests that start a server share: the server as a child process, a client that sees raw
 //! bytes, and the outside programs that some tests need.
 
-#![allow(dead_code)] // each test binary uses its own part
+#![allow(dead_code, unused_imports)] // each test binary uses its own part
 
 pub mod client;
 pub mod program;
