@@ -50,7 +50,7 @@ fn without_io_uring_auto_falls_back_and_says_why() {
         assert_eq!(printed.matches("falling back").count(), 1, "{printed}");
         let mut client = server.connect();
         client.talk(&[("SET k v", "+OK\r\n"), ("GET k", "$1\r\nv\r\n")]);
-        assert!(client.text("INFO server").contains("epoll on Linux"), "{printed}");
+        assert!(client.text("INFO server").contains("epoll"), "{printed}");
     }
 }
 

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -102,7 +103,7 @@ fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
     }
     if let Some(path) = &config.unixsocket {
         let mode = Some(config.unixsocketperm).filter(|&mode| mode != 0);
-        let listener = Listener::unix(path, mode, config.tcp_backlog);
+        let listener = patiently(|| Listener::unix(path, mode, config.tcp_backlog));
         listeners.push(listener.map_err(StartError::Bind)?);
     }
     if listeners.is_empty() {
@@ -115,7 +116,8 @@ fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
 fn listen_at(mut port: u16, config: &Config) -> Result<Vec<Listener>, StartError> {
     let mut listeners = Vec::new();
     for bind in &config.bind {
-        match Listener::tcp(SocketAddr::new(bind.ip, port), config.tcp_backlog) {
+        let address = SocketAddr::new(bind.ip, port);
+        match patiently(|| Listener::tcp(address, config.tcp_backlog)) {
             Ok(listener) => {
                 if let Address::Tcp(address) = listener.address() {
                     port = address.port();
@@ -128,7 +130,31 @@ fn listen_at(mut port: u16, config: &Config) -> Result<Vec<Listener>, StartError
             Err(error) => return Err(StartError::Bind(error)),
         }
     }
+    if let Some(path) = &config.unixsocket {
+        let mode = Some(config.unixsocketperm).filter(|&mode| mode != 0);
+        let listener = patiently(|| Listener::unix(path, mode, config.tcp_backlog));
+        listeners.push(listener.map_err(StartError::Bind)?);
+    }
+    if listeners.is_empty() {
+        return Err(StartError::NowhereToListen);
+    }
     Ok(listeners)
+}
+
+/// Tries again for a while where an address is in use: a ring outlives a server that was killed, and with
+/// it the ring's listeners, by some milliseconds.
+fn patiently(listen: impl Fn() -> Result<Listener, BindError>) -> Result<Listener, BindError> {
+    const FOR: Duration = Duration::from_millis(500);
+    const PAUSE: Duration = Duration::from_millis(10);
+    let until = Instant::now() + FOR;
+    loop {
+        match listen() {
+            Err(error) if matches!(error.cause, Cause::InUse) && Instant::now() < until => {
+                thread::sleep(PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 fn instance<S: Service + Send + 'static>(

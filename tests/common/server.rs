@@ -291,6 +291,7 @@ impl Server {
 
     /// Ends the server as it stands.
     pub fn kill(&mut self) {
+        self.panics = true; // what follows is no crash
         self.child.kill().expect("a child can be killed");
         self.child.wait().expect("a child can be waited for");
     }

@@ -1,7 +1,7 @@
 //! In the place of torc's store: its gate, and of all else as little as the gate needs.
 
 #[allow(dead_code)] // a model uses a part of it
-#[path = "../../../src/store/gate.rs"]
+#[path = "../../../../src/store/gate.rs"]
 mod gate;
 pub mod models;
 
