@@ -22,7 +22,7 @@ use torc::resp::reply::{Reply, Version};
 use torc::resp::request::{Parser, Status};
 use torc::session::Session;
 use torc::stats::{Clients, ReactorStats};
-use torc::store::{Expiry, Keyspace, New};
+use torc::store::{Expiry, Keyspace, New, Sought};
 
 const LIMITS: Limits = Limits { authenticated: true, max_bulk_len: 512 << 20 };
 
@@ -126,8 +126,10 @@ fn store(c: &mut Criterion) {
         group.bench_function(format!("fetch ahead and read 16 among {keys}"), |b| {
             b.iter(|| {
                 let batch: [_; 16] = std::array::from_fn(|_| next());
-                let ahead = batch.map(|key| keyspace.fetch_bucket(0, key));
-                ahead.into_iter().flatten().for_each(|ahead| keyspace.fetch_entry(ahead));
+                let mut ahead = batch.map(|key| keyspace.fetch_bucket(0, key, Sought::Entry));
+                ahead.iter_mut().flatten().for_each(|ahead| {
+                    keyspace.fetch_entry(ahead);
+                });
                 batch.map(|key| keyspace.read(0, key).map(|value| value.encoding()))
             });
         });
@@ -151,7 +153,9 @@ fn commands(c: &mut Criterion) {
             let now = Now::read();
             let mut run = |words: &OwnedArgs| {
                 output.clear();
-                worker.dispatch(&mut session, words.as_args(), &mut output, now);
+                let args = words.as_args();
+                let found = worker.look_up(args);
+                worker.dispatch(found, &mut session, args, &mut output, now);
             };
             run(&set.iter().collect());
             let words: OwnedArgs = words.iter().collect();
@@ -188,8 +192,9 @@ fn server(reactors: usize) -> (Worker, Session) {
         reactor: 0,
         fd: 0,
         address: PeerAddress::Tcp { peer: local, local },
+        connected: instance.started.steady,
     };
-    let session = Session::new(instance.clients.add(peer, instance.started.steady), true);
+    let session = Session::new(instance.clients.add(peer), true);
     let mut keyspace = keyspaces.swap_remove(0);
     keyspace.enter();
     (Worker::new(keyspace, instance, 0), session)

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
-use crate::peer::Peer;
+use crate::peer::{Buffers, Peer};
 use crate::resp::{OwnedArgs, Version};
 use crate::store::Ticket;
 
@@ -17,8 +19,7 @@ use crate::store::Ticket;
 pub struct Client {
     pub id: u64,
     pub peer: Peer,
-    pub connected: Instant,
-    /// Milliseconds from `connected` to the last request.
+    /// Milliseconds from when it connected to the last request.
     last_request_ms: AtomicU64,
     /// The number of the last command in the command table.
     last_command: AtomicU16,
@@ -29,8 +30,18 @@ pub struct Client {
     /// Its connection is about to be closed.
     condemned: AtomicBool,
     names: RwLock<Names>,
+    buffers: NotedBuffers,
     /// What it is blocked by, if it is.
     waiter: Mutex<Option<Arc<Waiter>>>,
+}
+
+/// The last note of what is in its buffers.
+#[derive(Default)]
+struct NotedBuffers {
+    query: AtomicUsize,
+    query_room: AtomicUsize,
+    output: AtomicUsize,
+    output_pieces: AtomicUsize,
 }
 
 /// A request that waits for one of its keys, on whichever reactor that appears.
@@ -63,11 +74,10 @@ pub struct Names {
 pub const NO_COMMAND: u16 = u16::MAX;
 
 impl Client {
-    fn new(id: u64, peer: Peer, now: Instant) -> Self {
+    fn new(id: u64, peer: Peer) -> Self {
         Self {
             id,
             peer,
-            connected: now,
             last_request_ms: AtomicU64::new(0),
             last_command: AtomicU16::new(NO_COMMAND),
             db: AtomicU32::new(0),
@@ -76,6 +86,7 @@ impl Client {
             no_touch: AtomicBool::new(false),
             condemned: AtomicBool::new(false),
             names: RwLock::default(),
+            buffers: NotedBuffers::default(),
             waiter: Mutex::default(),
         }
     }
@@ -83,7 +94,7 @@ impl Client {
     /// Notes what a batch of requests left behind.
     #[inline]
     pub fn note(&self, now: Instant, command: u16, db: usize, protocol: u8) {
-        let since = now.saturating_duration_since(self.connected);
+        let since = now.saturating_duration_since(self.peer.connected);
         self.last_request_ms.store(since.as_millis() as u64, Ordering::Relaxed);
         self.last_command.store(command, Ordering::Relaxed);
         self.db.store(db as u32, Ordering::Relaxed);
@@ -91,7 +102,7 @@ impl Client {
     }
 
     pub fn age(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.connected)
+        now.saturating_duration_since(self.peer.connected)
     }
 
     /// Time since the last request.
@@ -112,6 +123,25 @@ impl Client {
     /// 2 or 3.
     pub fn protocol(&self) -> u8 {
         self.protocol.load(Ordering::Relaxed)
+    }
+
+    /// Notes what its reactor holds for it.
+    pub fn note_buffers(&self, buffers: Buffers) {
+        let noted = &self.buffers;
+        noted.query.store(buffers.query, Ordering::Relaxed);
+        noted.query_room.store(buffers.query_room, Ordering::Relaxed);
+        noted.output.store(buffers.output, Ordering::Relaxed);
+        noted.output_pieces.store(buffers.output_pieces, Ordering::Relaxed);
+    }
+
+    pub fn buffers(&self) -> Buffers {
+        let noted = &self.buffers;
+        Buffers {
+            query: noted.query.load(Ordering::Relaxed),
+            query_room: noted.query_room.load(Ordering::Relaxed),
+            output: noted.output.load(Ordering::Relaxed),
+            output_pieces: noted.output_pieces.load(Ordering::Relaxed),
+        }
     }
 
     pub fn names(&self) -> Names {
@@ -153,14 +183,17 @@ impl Client {
         self.waiter.lock().is_some()
     }
 
-    /// Bytes of memory that the entry takes.
+    /// Bytes of memory that its request takes while it waits.
+    pub fn waiting_memory(&self) -> usize {
+        let waiter = self.waiter.lock();
+        waiter.as_ref().map_or(0, |waiter| size_of::<Waiter>() + waiter.args.heap_size())
+    }
+
+    /// Bytes of memory that the client takes: its entry here, its buffers, and what it waits with.
     pub fn memory(&self) -> usize {
         let Names { name, lib_name, lib_version } = &*self.names.read();
-        let waiter = self.waiter.lock();
-        let waiting =
-            waiter.as_ref().map_or(0, |waiter| size_of::<Waiter>() + waiter.args.heap_size());
         let names = name.capacity() + lib_name.capacity() + lib_version.capacity();
-        size_of::<Self>() + names + waiting
+        size_of::<Self>() + names + self.waiting_memory() + self.buffers().memory()
     }
 }
 
@@ -169,12 +202,13 @@ impl Client {
 pub struct ClientList {
     last_id: AtomicU64,
     all: Mutex<BTreeMap<u64, Arc<Client>>>,
+    evicting: Mutex<()>,
 }
 
 impl ClientList {
-    pub fn add(&self, peer: Peer, now: Instant) -> Arc<Client> {
+    pub fn add(&self, peer: Peer) -> Arc<Client> {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let client = Arc::new(Client::new(id, peer, now));
+        let client = Arc::new(Client::new(id, peer));
         self.all.lock().insert(id, client.clone());
         client
     }
@@ -187,6 +221,11 @@ impl ClientList {
     pub fn list(&self) -> Vec<Arc<Client>> {
         let all = self.all.lock();
         all.values().filter(|client| !client.is_condemned()).cloned().collect()
+    }
+
+    /// For who closes clients to save memory: None while somebody else does.
+    pub fn evicting(&self) -> Option<MutexGuard<'_, ()>> {
+        self.evicting.try_lock()
     }
 
     /// The client with that id, unless it is condemned.

@@ -12,6 +12,7 @@ use nix::sys::utsname::uname;
 use crate::clock::Now;
 use crate::instance::{Instance, REDIS_VERSION, ReactorLink};
 use crate::memory;
+use crate::peer::Buffers;
 use crate::stats::{CallStats, Counter, Flow, ReactorStats};
 use crate::store::{self, Keyspace};
 
@@ -130,6 +131,11 @@ fn clients(text: &mut Text, source: &Source<'_>) {
     text.field("cluster_connections", 0);
     text.field("maxclients", source.instance.connections.limit());
     let clients = source.instance.clients.list();
+    let largest = |part: fn(Buffers) -> usize| {
+        clients.iter().map(|client| part(client.buffers())).max().unwrap_or(0)
+    };
+    text.field("client_recent_max_input_buffer", largest(|buffers| buffers.query));
+    text.field("client_recent_max_output_buffer", largest(|buffers| buffers.output));
     let blocked = clients.iter().filter(|client| client.is_blocked()).count();
     text.field("blocked_clients", blocked);
     text.field("tracking_clients", 0);
@@ -151,6 +157,10 @@ fn memory(text: &mut Text, source: &Source<'_>) {
     text.field("mem_fragmentation_ratio", format_args!("{:.2}", ratio(resident, used)));
     text.field("mem_fragmentation_bytes", resident as i64 - used as i64);
     text.field("mem_not_counted_for_evict", store::unfreed());
+    let clients = source.instance.clients.list();
+    let memory: usize = clients.iter().map(|client| client.memory()).sum();
+    text.field("mem_clients_slaves", 0);
+    text.field("mem_clients_normal", memory);
     text.field("mem_allocator", "mimalloc");
 }
 
@@ -194,7 +204,7 @@ fn stats(text: &mut Text, source: &Source<'_>) {
     text.field("rejected_connections", sum(|reactor| &reactor.stats.refused));
     text.field("expired_keys", sum(|reactor| &reactor.commands.expired));
     text.field("evicted_keys", sum(|reactor| &reactor.commands.evicted));
-    text.field("evicted_clients", 0);
+    text.field("evicted_clients", sum(|reactor| &reactor.commands.evicted_clients));
     text.field("keyspace_hits", sum(|reactor| &reactor.commands.hits));
     text.field("keyspace_misses", sum(|reactor| &reactor.commands.misses));
     text.field("pubsub_channels", 0);
@@ -271,6 +281,7 @@ impl Display for Reactor<'_> {
             ("closed", stats.closed.get()),
             ("accept_pauses", stats.accept_pauses.get()),
             ("output_limit_closes", stats.output_limit_closes.get()),
+            ("query_limit_closes", stats.query_limit_closes.get()),
         ];
         for (name, count) in counters {
             write!(f, "{name}={count},")?;

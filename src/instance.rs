@@ -1,7 +1,7 @@
 //! What all reactors of one server share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::client::{Client, ClientList};
 use crate::clock::Now;
@@ -55,6 +55,35 @@ impl Instance {
         // An idle client would never notice that the message found no room. It is sent once.
         link.mailbox.push_anyway(Message::Close(client.peer.id));
         true
+    }
+
+    /// Closes the clients that take the most memory, until those that are left take no more than
+    /// `limit` together. Clients that may not be evicted count, and stay. Returns how many it closed.
+    pub fn evict_clients(&self, limit: u64) -> u64 {
+        // Two reactors that do this at once would each close somebody for the same bytes.
+        let Some(_alone) = self.clients.evicting() else { return 0 };
+        let sized = |client: Arc<Client>| (client.memory() as u64, client);
+        let mut clients: Vec<_> = self.clients.list().into_iter().map(sized).collect();
+        let mut total: u64 = clients.iter().map(|(size, _)| size).sum();
+        if total <= limit {
+            return 0;
+        }
+        clients.retain(|(_, client)| !client.no_evict.load(Ordering::Relaxed));
+        clients.sort_unstable_by_key(|(size, _)| std::cmp::Reverse(*size));
+        let mut evicted = 0;
+        for (size, client) in clients {
+            if total <= limit {
+                return evicted;
+            }
+            if self.disconnect(&client) {
+                let address = client.peer.address.remote();
+                log::info!("evicting client {} at {address}: it takes {size} bytes", client.id);
+                total -= size;
+                evicted += 1;
+            }
+        }
+        log::warn!("all clients that may be evicted are, and the others are over the limit");
+        evicted
     }
 
     /// Has a client's own reactor send the answer that the client has waited for.

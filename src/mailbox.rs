@@ -13,7 +13,7 @@ use crate::output::Output;
 
 /// Names a connection within its reactor. A slot's generation changes each time it is reused, so an
 /// old name never means a new connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId {
     pub index: u32,
     /// 24 bits are used.

@@ -5,6 +5,7 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
+use std::path::Path;
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 
 /// Passes everything on to `A` and counts it. For the `#[global_allocator]`.
@@ -48,6 +49,31 @@ pub fn resident() -> usize {
     // SAFETY: sysconf reads no memory of ours.
     let page_size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     pages * page_size.unsigned_abs() as usize
+}
+
+/// Bytes that the system could still give to this process: what the machine has available, or less
+/// if a control group leaves less. What cannot be read limits nothing.
+pub fn available() -> usize {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kilobytes = line.and_then(|rest| rest.split_ascii_whitespace().next()?.parse().ok());
+    let machine = kilobytes.map_or(usize::MAX, |kilobytes: usize| kilobytes << 10);
+    group_available().map_or(machine, |group| machine.min(group))
+}
+
+/// What the control groups above this process leave, by version 2 of cgroups(7).
+fn group_available() -> Option<usize> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let number = |folder: &Path, file: &str| -> Option<usize> {
+        std::fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok()
+    };
+    let left = |folder: &Path| {
+        Some(number(folder, "memory.max")?.saturating_sub(number(folder, "memory.current")?))
+    };
+    let root = Path::new("/sys/fs/cgroup");
+    let folder = root.join(own);
+    folder.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(left).min()
 }
 
 /// Gives memory that is free, but kept by the allocator for later, back to the system.
@@ -263,6 +289,15 @@ mod tests {
         assert_eq!(counters.sum(), 40);
         two.add_as_owner(-60);
         assert_eq!(counters.sum(), 0, "never below 0");
+    }
+
+    #[test]
+    fn no_more_is_available_than_the_machine_has() {
+        let available = available();
+        let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap();
+        let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")).unwrap();
+        let total: usize = total.split_ascii_whitespace().next().unwrap().parse().unwrap();
+        assert!((1 << 20..total << 10).contains(&available), "{available}");
     }
 
     #[test]

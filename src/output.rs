@@ -2,21 +2,51 @@
 
 use bytes::Bytes;
 
+use crate::memory;
+
 /// Replies of one connection, in order.
 ///
 /// Small replies are written into one growing buffer. A large value is not copied: it is noted with
 /// the place in that buffer before which it belongs.
-#[derive(Default, Debug, PartialEq, Eq)]
+///
+/// It may have a limit: what would go beyond is left out, and then the whole is [cut](Output::is_cut)
+/// and of no use.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Output {
     copied: Vec<u8>,
     /// (place in `copied`, value): the value's bytes come before `copied[place]`.
     shared: Vec<(usize, Bytes)>,
     shared_len: usize,
+    /// Bytes that it may hold.
+    limit: usize,
+    /// Something was left out.
+    cut: bool,
+}
+
+/// From this size up, memory for replies is not taken without a look at what the system has.
+const LARGE: usize = 64 << 20;
+
+impl Default for Output {
+    fn default() -> Self {
+        Self { copied: vec![], shared: vec![], shared_len: 0, limit: usize::MAX, cut: false }
+    }
 }
 
 impl Output {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What it may hold from now on, in bytes. Memory that it has already may take a little more.
+    #[inline]
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// True when something did not fit, and so was left out.
+    #[inline]
+    pub fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// Bytes waiting, copied and shared together.
@@ -32,10 +62,44 @@ impl Output {
 
     #[inline]
     pub fn extend(&mut self, bytes: &[u8]) {
-        self.copied.extend_from_slice(bytes);
+        if let Some(out) = self.room(bytes.len()) {
+            out.extend_from_slice(bytes);
+        }
     }
 
-    /// The buffer that small replies are appended to. Only appending is allowed.
+    /// The buffer that small replies are appended to, with room for so many bytes more. None if that
+    /// would be too much.
+    #[inline]
+    pub fn room(&mut self, bytes: usize) -> Option<&mut Vec<u8>> {
+        if self.copied.capacity() - self.copied.len() < bytes && !self.grow(bytes) {
+            return None;
+        }
+        Some(&mut self.copied)
+    }
+
+    /// Takes memory for at least so many bytes more, if that is allowed.
+    #[cold]
+    fn grow(&mut self, bytes: usize) -> bool {
+        let least = self.copied.len() + bytes;
+        if self.cut || !self.allows(bytes) {
+            self.cut = true;
+            return false;
+        }
+        let most = self.limit.saturating_sub(self.shared_len);
+        let capacity = (2 * self.copied.capacity()).clamp(least, most.max(least));
+        if !is_at_hand(capacity) {
+            self.cut = true;
+            return false;
+        }
+        self.copied.reserve_exact(capacity - self.copied.len());
+        true
+    }
+
+    fn allows(&self, bytes: usize) -> bool {
+        self.len().checked_add(bytes).is_some_and(|len| len <= self.limit)
+    }
+
+    /// The buffer that small replies are in, for a send.
     #[inline]
     pub fn copied_mut(&mut self) -> &mut Vec<u8> {
         &mut self.copied
@@ -43,6 +107,12 @@ impl Output {
 
     /// Appends a value without copying it.
     pub fn share(&mut self, value: Bytes) {
+        let is_full = self.shared.len() == self.shared.capacity();
+        let grown = 2 * size_of_val(&self.shared[..]);
+        if self.cut || !self.allows(value.len()) || is_full && !is_at_hand(grown) {
+            self.cut = true;
+            return;
+        }
         self.shared_len += value.len();
         self.shared.push((self.copied.len(), value));
     }
@@ -50,6 +120,10 @@ impl Output {
     /// Appends all of another output.
     pub fn append(&mut self, other: Self) {
         let start = self.copied.len();
+        if !self.allows(other.len()) || self.room(other.copied.len()).is_none() {
+            self.cut = true;
+            return;
+        }
         self.copied.extend_from_slice(&other.copied);
         self.shared.extend(other.shared.into_iter().map(|(place, value)| (start + place, value)));
         self.shared_len += other.shared_len;
@@ -57,7 +131,7 @@ impl Output {
 
     /// Where the output stands now; see [`Output::rewind`].
     pub fn mark(&self) -> Mark {
-        Mark { copied: self.copied.len(), shared: self.shared.len() }
+        Mark { copied: self.copied.len(), shared: self.shared.len(), cut: self.cut }
     }
 
     /// Takes back everything appended since `mark`.
@@ -66,6 +140,7 @@ impl Output {
         for (_, value) in self.shared.drain(mark.shared..) {
             self.shared_len -= value.len();
         }
+        self.cut = mark.cut;
     }
 
     /// Forgets all bytes and keeps the buffer.
@@ -73,11 +148,17 @@ impl Output {
         self.copied.clear();
         self.shared.clear();
         self.shared_len = 0;
+        self.cut = false;
     }
 
     /// Bytes of memory the copying buffer has reserved.
     pub fn capacity(&self) -> usize {
         self.copied.capacity()
+    }
+
+    /// How many pieces the bytes lie in, about.
+    pub fn pieces(&self) -> usize {
+        usize::from(!self.copied.is_empty()) + self.shared.len()
     }
 
     /// True when every byte is in one buffer, the usual case.
@@ -105,11 +186,21 @@ impl Output {
     }
 }
 
+/// True if so much memory may be taken for replies: it is little, or the system has much more.
+fn is_at_hand(bytes: usize) -> bool {
+    let is_at_hand = bytes < LARGE || bytes <= memory::available() / 2;
+    if !is_at_hand {
+        log::warn!("a reply that needs {bytes} bytes of memory is given up: too little is left");
+    }
+    is_at_hand
+}
+
 /// A place in an [`Output`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Mark {
     copied: usize,
     shared: usize,
+    cut: bool,
 }
 
 #[cfg(test)]
@@ -157,5 +248,31 @@ mod tests {
         output.rewind(mark);
         assert_eq!((output.len(), joined(&output, 0)), (4, b"kept".to_vec()));
         assert!(output.is_contiguous());
+    }
+
+    #[test]
+    fn what_goes_beyond_the_limit_is_left_out() {
+        let mut output = Output::new();
+        output.set_limit(100);
+        output.extend(&[1; 60]);
+        let mark = output.mark();
+        output.extend(&[2; 41]);
+        assert_eq!((output.is_cut(), output.len()), (true, 60));
+        output.rewind(mark);
+        assert!(!output.is_cut());
+        output.share(Bytes::from(vec![3; 41]));
+        assert_eq!((output.is_cut(), output.len()), (true, 60));
+        output.rewind(mark);
+        output.append(Output { copied: vec![4; 41], ..Output::new() });
+        assert_eq!((output.is_cut(), output.len()), (true, 60));
+        output.rewind(mark);
+        output.share(Bytes::from(vec![5; 30]));
+        output.extend(&[6; 10]);
+        assert_eq!((output.is_cut(), output.len()), (false, 100));
+        assert!(output.capacity() <= 70, "what is shared counts, too");
+        output.clear();
+        output.set_limit(usize::MAX);
+        output.extend(&[7; 1000]);
+        assert_eq!((output.is_cut(), output.len()), (false, 1000));
     }
 }

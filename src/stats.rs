@@ -67,8 +67,9 @@ pub struct ReactorStats {
     pub closed: Counter,
     /// Times accepting paused because an error would have come again at once.
     pub accept_pauses: Counter,
-    /// Connections closed because their unsent replies passed the hard limit.
+    /// Connections closed because too much was unsent, or because a request was too long.
     pub output_limit_closes: Counter,
+    pub query_limit_closes: Counter,
 }
 
 impl ReactorStats {
@@ -87,6 +88,7 @@ impl ReactorStats {
             counter.reset();
         }
         self.output_limit_closes.reset();
+        self.query_limit_closes.reset();
     }
 }
 
@@ -215,6 +217,7 @@ pub struct CommandStats {
     pub misses: Counter,
     pub expired: Counter,
     pub evicted: Counter,
+    pub evicted_clients: Counter,
     /// Changes of keys.
     pub changes: Counter,
     /// Error replies.
@@ -256,6 +259,7 @@ impl CommandStats {
             misses: Counter::default(),
             expired: Counter::default(),
             evicted: Counter::default(),
+            evicted_clients: Counter::default(),
             changes: Counter::default(),
             errors: Counter::default(),
             by_code: Mutex::default(),
@@ -285,7 +289,7 @@ impl CommandStats {
             call.rejected.reset();
             call.failed.reset();
         }
-        let keys = [&self.hits, &self.misses, &self.expired, &self.evicted];
+        let keys = [&self.hits, &self.misses, &self.expired, &self.evicted, &self.evicted_clients];
         for counter in keys.into_iter().chain([&self.processed, &self.errors]) {
             counter.reset();
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use torc::command::Group;
 use torc::command::table::{Entry, TABLE};
-use torc::config::{DIRECTIVES, Directive};
+use torc::config::{Directive, directives};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/commands.md");
@@ -54,7 +54,7 @@ fn with_block(text: &str, mark: &str, block: &str) -> String {
 /// A table of all directives.
 fn options() -> String {
     let mut table = "| Option | Default | What it does |\n|---|---|---|\n".to_owned();
-    for directive in DIRECTIVES {
+    for directive in directives() {
         let Directive { name, value_name, default, help, .. } = directive;
         let value_name = value_name.replace('|', "\\|");
         let default = if default.is_empty() { String::new() } else { format!("`{default}`") };

@@ -11,6 +11,7 @@ use std::path::Path;
 const NEIGHBOURS: &[(&str, &str)] = &[
     ("instance", "client"),
     ("mailbox", "output"),
+    ("output", "memory"),
     ("peer", "mailbox"),
     ("session", "client"),
     ("session", "instance"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dispatch::{Worker, silence};
-use super::{Argument, Call, Error, Kind};
+use super::{Argument, Call, Error, Flags, Kind, maxmemory, panics};
 use crate::client::{Client, Waiter};
 use crate::clock::Now;
 use crate::instance::Instance;
@@ -145,6 +145,8 @@ impl Worker {
         let args = waiter.args.as_args();
         let Some(entry) = self.table.find(&args[0]) else { return Outcome::Next };
         let Some(waiting) = &entry.command.waiting else { return Outcome::Next };
+        let is_short = entry.command.flags.has(Flags::DENYOOM)
+            && self.make_room(Some(args)) == maxmemory::Outcome::OutOfMemory;
         self.settle_access(entry.command, db, args);
         let found = self.keyspace.peek(db, key).map(|found| found.value().type_name());
         if found == Some(waiting.value_type) && self.keyspace.is_waiting(db, key, ticket) {
@@ -162,12 +164,20 @@ impl Worker {
                 random: &mut self.random,
                 now,
             };
-            let served = (waiting.serve)(&mut call, key);
+            // A panic is told to the one who waits: who serves it has its own reply already.
+            let serve = || {
+                panics::began(entry.number);
+                let served = (waiting.serve)(&mut call, key);
+                panics::ended();
+                served
+            };
+            let served = match is_short {
+                true => Err(Error::OutOfMemory),
+                false => panics::contain(serve).unwrap_or(Err(Error::Internal)),
+            };
             if let Err(error) = &served {
                 answer.rewind(before);
-                let message = error.message();
-                self.stats().count_error(&message);
-                Reply::new(&mut answer, waiter.version).error(&message);
+                self.reply_error(error, waiter.version, &mut answer);
             }
             if served != Ok(false) && leave(&mut self.keyspace, &client, &waiter) {
                 self.instance.answer(&client, answer);
@@ -191,6 +201,49 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::harness::Harness;
+    use crate::mailbox::Message;
+
+    /// Another reactor may take a request out of its queues between the look into them and the hold
+    /// of its keys.
+    #[test]
+    fn who_was_served_elsewhere_takes_nothing() {
+        for mut harness in Harness::each_way() {
+            harness.run("BLPOP k 0");
+            let client = Arc::clone(&harness.session.client);
+            let ticket = client.waiter().expect("it waits").ticket;
+            let (now, worker) = (harness.now, &mut harness.worker);
+            worker.keyspace.enter();
+            worker.keyspace.hold(0, [&b"k"[..]].into_iter());
+            assert!(worker.keyspace.leave_queues(0, [&b"k"[..]].into_iter(), ticket));
+            worker.keyspace.release();
+            worker.keyspace.leave();
+            harness.session.blocked = None;
+            harness.run("RPUSH k v");
+            harness.worker.keyspace.enter();
+            assert!(harness.worker.serve(0, b"k", ticket, now) == Outcome::Next);
+            harness.worker.keyspace.leave();
+            assert_eq!(harness.run("LLEN k"), ":1\r\n");
+        }
+    }
+
+    /// As redis-server does from 7.2 on.
+    #[test]
+    fn who_is_served_later_needs_memory_then() {
+        for mut harness in Harness::each_way() {
+            harness.run("RPUSH k v");
+            harness.run("BLMOVE from to LEFT LEFT 0");
+            harness.session.blocked = None;
+            harness.run("CONFIG SET maxmemory 1");
+            assert_eq!(harness.run("RENAME k from"), "+OK\r\n");
+            let mailbox = &harness.worker.instance.reactors[harness.worker.index].mailbox;
+            let Some(Message::Answer(_, answer)) = mailbox.pop() else { panic!("it is over") };
+            let refusal = [Error::OutOfMemory.message(), b"\r\n".to_vec()].concat();
+            let refusal = [b"-".to_vec(), refusal].concat();
+            assert_eq!(answer.segments(0).flatten().copied().collect::<Vec<u8>>(), refusal);
+            assert_eq!(harness.run("EXISTS from to"), ":1\r\n");
+        }
+    }
 
     #[test]
     fn a_timeout_is_in_seconds_and_parts_of_milliseconds_count_whole() {

@@ -6,11 +6,11 @@ use std::time::Instant;
 use super::keys::keys;
 use super::maxmemory::{self, Outcome, Room};
 use super::table::{Entry, TABLE, Table};
-use super::{Call, Command, Error, Flags};
+use super::{Call, Command, Error, Flags, blocking, panics};
 use crate::clock::Now;
 use crate::instance::Instance;
 use crate::output::{Mark, Output};
-use crate::resp::{Args, Reply};
+use crate::resp::{Args, Reply, Version};
 use crate::session::{Replies, Session};
 use crate::stats::CommandStats;
 use crate::store::Keyspace;
@@ -55,22 +55,30 @@ impl Worker {
     }
 
     #[inline]
-    fn make_room(&mut self, args: Option<Args<'_>>) -> Outcome {
+    pub(super) fn make_room(&mut self, args: Option<Args<'_>>) -> Outcome {
         let instance = &*self.instance;
         self.room.make(&mut self.keyspace, &instance.config, instance.reactors.len(), args)
     }
 
-    /// Runs one request, which has at least one word, and writes its reply.
+    /// The command that a request names, if there is one.
+    #[inline]
+    pub fn look_up(&self, args: Args<'_>) -> Option<Entry> {
+        self.table.find(args.get(0)?)
+    }
+
+    /// Runs one request, which has at least one word and names the command that was `found`, and
+    /// writes its reply.
     #[inline]
     pub fn dispatch(
         &mut self,
+        found: Option<Entry>,
         session: &mut Session,
         args: Args<'_>,
         output: &mut Output,
         now: Now,
     ) {
         let before = output.mark();
-        let outcome = match self.resolve(session, args) {
+        let outcome = match self.resolve(found, session, args) {
             Ok(entry) => self.run(entry, session, args, output, now),
             Err(refusal) => Err(refusal),
         };
@@ -78,6 +86,12 @@ impl Worker {
             output.rewind(before);
             self.refuse(&error, session, args, output);
         }
+        self.conclude(session, before, output, now);
+    }
+
+    /// A request has its reply, or waits for it.
+    #[inline]
+    fn conclude(&mut self, session: &mut Session, before: Mark, output: &mut Output, now: Now) {
         self.stats().processed.add(1);
         if self.keyspace.has_ready() {
             self.serve_waiting(now);
@@ -85,6 +99,28 @@ impl Worker {
         if session.replies != Replies::On && session.blocked.is_none() {
             silence(session, before, output);
         }
+    }
+
+    /// Ends a request of which the command, that with this number, has panicked.
+    #[cold]
+    pub fn give_up(
+        &mut self,
+        number: u16,
+        session: &mut Session,
+        before: Mark,
+        output: &mut Output,
+        now: Now,
+    ) {
+        self.keyspace.release();
+        // It has its answer, whatever it has begun to wait for.
+        session.blocked = None;
+        blocking::stop_waiting(&mut self.keyspace, &session.client);
+        let stats = self.stats();
+        stats.calls[number as usize].calls.add(1);
+        stats.calls[number as usize].failed.add(1);
+        output.rewind(before);
+        self.reply_error(&Error::Internal, session.version, output);
+        self.conclude(session, before, output, now);
     }
 
     /// Writes the error, unless the request comes from a web browser that somebody has sent here:
@@ -101,9 +137,14 @@ impl Worker {
             session.closing = true;
             return;
         }
+        self.reply_error(error, session.version, output);
+    }
+
+    #[cold]
+    pub(super) fn reply_error(&self, error: &Error, version: Version, output: &mut Output) {
         let message = error.message();
         self.stats().count_error(&message);
-        Reply::new(output, session.version).error(&message);
+        Reply::new(output, version).error(&message);
     }
 
     pub fn stats(&self) -> &CommandStats {
@@ -112,10 +153,13 @@ impl Worker {
 
     /// Finds the command, or says why the request is refused.
     #[inline]
-    fn resolve(&mut self, session: &Session, args: Args<'_>) -> Result<Entry, Error> {
-        let Some(found) = self.table.find(&args[0]) else {
-            return Err(Error::unknown_command(args));
-        };
+    fn resolve(
+        &mut self,
+        found: Option<Entry>,
+        session: &Session,
+        args: Args<'_>,
+    ) -> Result<Entry, Error> {
+        let Some(found) = found else { return Err(Error::unknown_command(args)) };
         let entry = if found.command.subcommands.is_empty() {
             found
         } else {
@@ -176,7 +220,9 @@ impl Worker {
             random: &mut self.random,
             now,
         };
+        panics::began(entry.number);
         let outcome = (command.run)(&mut call);
+        panics::ended();
         self.keyspace.release();
         stats.calls.add(1);
         if let Some(begun) = begun {

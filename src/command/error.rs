@@ -57,6 +57,8 @@ pub enum Error {
     /// AUTH with a password where none is configured.
     NoPasswordSet,
     UnsupportedProtocol,
+    /// The command panicked.
+    Internal,
     /// `ERR text 'word'`, about a word that a client sent.
     About(&'static str, Vec<u8>),
     /// An option of EXPIRE and its kind that does not exist.
@@ -165,6 +167,7 @@ impl fmt::Display for Error {
                  user. Are you sure your configuration is correct?"
             }
             Self::UnsupportedProtocol => "NOPROTO unsupported protocol version",
+            Self::Internal => "ERR internal error, the command was given up: see the server's log",
         })
     }
 }

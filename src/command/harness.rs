@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::panics;
 use super::table::TABLE;
 use crate::clock::Now;
 use crate::config::Config;
@@ -97,8 +98,9 @@ impl Harness {
             reactor,
             fd: 0,
             address: PeerAddress::Tcp { peer: somewhere, local: somewhere },
+            connected: instance.started.steady,
         };
-        let client = instance.clients.add(peer, instance.started.steady);
+        let client = instance.clients.add(peer);
         Session::new(client, instance.config.requirepass.get().is_empty())
     }
 
@@ -120,7 +122,13 @@ impl Harness {
     fn dispatch(&mut self, args: &OwnedArgs, output: &mut Output) {
         self.worker.begin(self.now);
         self.worker.keyspace.enter();
-        self.worker.dispatch(&mut self.session, args.as_args(), output, self.now);
+        let before = output.mark();
+        let (session, args, now) = (&mut self.session, args.as_args(), self.now);
+        let found = self.worker.look_up(args);
+        let run = || self.worker.dispatch(found, session, args, output, now);
+        if let Err(number) = panics::contain(run) {
+            self.worker.give_up(number, session, before, output, now);
+        }
         self.worker.keyspace.leave();
     }
 

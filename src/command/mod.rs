@@ -32,6 +32,7 @@ mod maxmemory;
 pub mod memory;
 pub mod object;
 pub mod options;
+pub mod panics;
 pub mod rename;
 pub mod scan;
 pub mod server;

@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::{Command, Flags, Group};
+use super::{Argument, Command, Flags, Group, Kind};
+use crate::resp::Args;
+use crate::store::Sought;
 
 /// The groups, in the order of the documentation. A new group is one line here.
 const GROUPS: &[&[&Command]] = &[
@@ -31,7 +33,7 @@ const GROUPS: &[&[&Command]] = &[
 ];
 
 /// The table of all commands. A reactor keeps a reference to it.
-pub static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
+pub static TABLE: LazyLock<Table> = LazyLock::new(|| Table::of(GROUPS));
 
 /// Finds commands by name, in any case, in one probe for most.
 pub struct Table {
@@ -43,6 +45,8 @@ pub struct Table {
 struct Slot {
     folded: u128,
     len: usize,
+    /// No other name of this length is folded to the same.
+    is_exact: bool,
     entry: Entry,
 }
 
@@ -53,13 +57,68 @@ pub struct Entry {
     pub number: u16,
     /// Its time does not grow with what it is given: a sample of its calls tells enough.
     pub is_quick: bool,
+    seeks: Seeks,
+}
+
+/// What a command looks for at the key that is its second word. Mostly that is so; of the others, a
+/// wrong guess costs little.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Seeks {
+    Entry,
+    Collection,
+    /// What this word names, if there are no options before it.
+    Field(u8),
+    Member(u8),
 }
 
 impl Entry {
     fn new(command: &'static Command, number: u16) -> Self {
         let is_quick = command.flags.has(Flags::FAST) || command.complexity == "O(1)";
-        Self { command, number, is_quick }
+        Self { command, number, is_quick, seeks: Seeks::of(command) }
     }
+
+    /// What a request will look for at its key.
+    #[inline]
+    pub fn sought<'a>(&self, args: Args<'a>) -> Sought<'a> {
+        match self.seeks {
+            Seeks::Entry => Sought::Entry,
+            Seeks::Collection => Sought::Collection,
+            Seeks::Field(word) => args.get(word.into()).map_or(Sought::Collection, Sought::Field),
+            Seeks::Member(word) => args.get(word.into()).map_or(Sought::Collection, Sought::Member),
+        }
+    }
+}
+
+impl Seeks {
+    fn of(command: &Command) -> Self {
+        let word = element(command.arguments, &mut 1);
+        match command.group {
+            Group::Set => word.map_or(Self::Collection, Self::Member),
+            Group::Hash | Group::SortedSet | Group::Geo => {
+                word.map_or(Self::Collection, Self::Field)
+            }
+            Group::List => Self::Collection,
+            _ => Self::Entry,
+        }
+    }
+}
+
+/// The first word that names a field or a member when all options are left out. `word` is the first
+/// one of the arguments, and then the one behind them.
+fn element(arguments: &[Argument], word: &mut u8) -> Option<u8> {
+    for argument in arguments.iter().filter(|argument| !argument.optional) {
+        *word += u8::from(!argument.token.is_empty());
+        match argument.kind {
+            Kind::Block(parts) => {
+                if let Some(found) = element(parts, word) {
+                    return Some(found);
+                }
+            }
+            _ if ["field", "member"].contains(&argument.name) => return Some(*word),
+            _ => *word += 1,
+        }
+    }
+    None
 }
 
 struct Numbered {
@@ -71,9 +130,10 @@ struct Numbered {
 const SLOTS: usize = 2048;
 
 impl Table {
-    fn new() -> Self {
+    /// The table of these groups of commands.
+    pub(super) fn of(groups: &[&[&'static Command]]) -> Self {
         let mut table = Self { slots: (0..SLOTS).map(|_| None).collect(), numbered: Vec::new() };
-        for command in GROUPS.iter().copied().flatten().copied() {
+        for command in groups.iter().copied().flatten().copied() {
             let number = table.numbered.len() as u16;
             table.numbered.push(Numbered { command, container: None });
             for subcommand in command.subcommands {
@@ -91,7 +151,10 @@ impl Table {
         while self.slots[at].is_some() {
             at = (at + 1) % SLOTS;
         }
-        self.slots[at] = Some(Slot { folded, len: name.len(), entry });
+        // Folding takes two bytes for one, which are the cases of a letter, and drops the middle of
+        // names over 16 bytes.
+        let is_exact = name.len() <= 16 && name.iter().all(u8::is_ascii_lowercase);
+        self.slots[at] = Some(Slot { folded, len: name.len(), is_exact, entry });
     }
 
     /// The command of that name.
@@ -101,11 +164,8 @@ impl Table {
         let mut at = slot_of(folded);
         loop {
             let slot = self.slots[at].as_ref()?;
-            // Folding takes two bytes for one, and drops the middle of names over 16 bytes.
-            if slot.folded == folded
-                && slot.len == name.len()
-                && slot.entry.command.name.as_bytes().eq_ignore_ascii_case(name)
-            {
+            let is_it = || slot.entry.command.name.as_bytes().eq_ignore_ascii_case(name);
+            if slot.folded == folded && slot.len == name.len() && (slot.is_exact || is_it()) {
                 return Some(slot.entry);
             }
             at = (at + 1) % SLOTS;
@@ -223,6 +283,28 @@ mod tests {
             assert_eq!(name, name.to_ascii_lowercase());
             assert_ne!(command.arity, 0, "{name}");
             assert!(!command.summary.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_command_looks_for_follows_from_its_arguments() {
+        for (name, seeks) in [
+            ("get", Seeks::Entry),
+            ("ttl", Seeks::Entry),
+            ("lpush", Seeks::Collection),
+            ("spop", Seeks::Collection),
+            ("hgetall", Seeks::Collection),
+            ("hget", Seeks::Field(2)),
+            ("hset", Seeks::Field(2)),
+            ("hexpire", Seeks::Field(5)),
+            ("zscore", Seeks::Field(2)),
+            ("zadd", Seeks::Field(3)),
+            ("zincrby", Seeks::Field(3)),
+            ("geoadd", Seeks::Field(4)),
+            ("sadd", Seeks::Member(2)),
+            ("smove", Seeks::Member(3)),
+        ] {
+            assert_eq!(TABLE.find(name.as_bytes()).map(|entry| entry.seeks), Some(seeks), "{name}");
         }
     }
 

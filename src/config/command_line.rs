@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command, value_parser};
 
-use super::{Config, DIRECTIVES, Directive, ValueError};
+use super::{Config, Directive, ValueError, directives};
 
 /// Reads the arguments that follow the program's name.
 ///
@@ -17,7 +17,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Config, Ex
     let matches =
         command().try_get_matches_from(join_values(arguments)).map_err(|error| exit(&error))?;
     let mut config = Config::default();
-    for directive in DIRECTIVES {
+    for directive in directives() {
         let Some(value) = matches.get_one::<OsString>(directive.name) else { continue };
         let set = value.to_str().ok_or(ValueError::NotText);
         set.and_then(|text| config.start(directive, text)).map_err(|error| {
@@ -62,7 +62,7 @@ fn command() -> Command {
         .no_binary_name(true)
         .args_override_self(true)
         .term_width(0) // a line for each directive, however long its name
-        .args(DIRECTIVES.iter().map(argument))
+        .args(directives().map(argument))
 }
 
 fn argument(directive: &'static Directive) -> Arg {
@@ -202,7 +202,7 @@ mod tests {
     fn help_explains_each_directive_with_its_default_in_one_line() {
         let help = run(&["--help"]).unwrap_err();
         assert_eq!(help.code, 0);
-        for directive in DIRECTIVES {
+        for directive in directives() {
             let flag = format!("--{} <", directive.name);
             let line = help.text.lines().find(|line| line.contains(&flag)).expect(directive.name);
             assert!(line.contains(directive.help), "{line}");

@@ -2,14 +2,14 @@
 
 use super::parse::ValueError;
 use super::values::Values;
-use super::{Config, DIRECTIVES};
+use super::{Config, directives};
 
 /// A setting of the server: flag, line of help, default, and how CONFIG GET and SET reach it.
 #[derive(Debug)]
 pub struct Directive {
     /// In lower case; redis.conf's name where the meaning is the same.
     pub name: &'static str,
-    /// Another name that the command line takes.
+    /// Another name for the same, mostly what Redis called it before.
     pub alias: Option<&'static str>,
     /// The heading in `--help`.
     pub group: &'static str,
@@ -35,7 +35,18 @@ pub(super) enum Set {
 impl Directive {
     /// The directive of that name, in any case.
     pub fn find(name: &str) -> Option<&'static Self> {
-        DIRECTIVES.iter().find(|directive| directive.name.eq_ignore_ascii_case(name))
+        Some(Self::find_name(name)?.0)
+    }
+
+    /// The directive of that name, and the name as it is written here.
+    pub(super) fn find_name(name: &str) -> Option<(&'static Self, &'static str)> {
+        let fits = |own: &&'static str| own.eq_ignore_ascii_case(name);
+        directives().find_map(|directive| Some((directive, directive.names().find(fits)?)))
+    }
+
+    /// Its name, and its other name.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        [Some(self.name), self.alias].into_iter().flatten()
     }
 
     /// Its value in `config`, as text that sets it again.

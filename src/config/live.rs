@@ -1,7 +1,7 @@
 //! Values that may change while the server runs.
 
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
 
@@ -22,6 +22,21 @@ impl Number {
     }
 
     pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+}
+
+/// Yes or no.
+#[derive(Default, Debug)]
+pub struct Switch(AtomicBool);
+
+impl Switch {
+    #[inline]
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set(&self, value: bool) {
         self.0.store(value, Ordering::Relaxed);
     }
 }

@@ -5,19 +5,25 @@ pub mod command_line;
 mod directive;
 mod directives;
 mod live;
+mod output_limits;
 mod parse;
 mod values;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
 use parking_lot::Mutex;
 
 pub use directive::Directive;
-pub use directives::DIRECTIVES;
-pub use live::{Chosen, Live, Number};
+pub use directives::directives;
+pub use live::{Chosen, Live, Number, Switch};
+pub use output_limits::{OutputClass, OutputLimit, OutputLimits};
 pub use parse::ValueError;
-pub use values::{Admission, BackendChoice, BindAddress, EvictionPolicy, LogLevel, Mode, Values};
+pub use values::{
+    Admission, BackendChoice, BindAddress, ClientCertificates, EvictionPolicy, LogLevel, Mode,
+    Values,
+};
 
 use directive::Set;
 
@@ -49,7 +55,7 @@ impl Default for Config {
     /// Every directive at its default.
     fn default() -> Self {
         let mut config = Self { values: Values::default(), change: Mutex::new(()), system: None };
-        for directive in DIRECTIVES {
+        for directive in directives() {
             config.start(directive, directive.default).expect("a test sets every default");
         }
         config
@@ -86,7 +92,7 @@ impl Config {
         let set = changes.iter().try_for_each(|change| change.apply(self));
         let done = set.and_then(|()| changes.iter().try_for_each(|change| change.enforce(self)));
         if done.is_err() {
-            for (undo, text) in changes.iter().zip(&before) {
+            for (undo, text) in changes.iter().zip(&before).rev() {
                 (undo.set)(&self.values, text).expect("a test reads and sets every value");
             }
             // What was in force until now is allowed.
@@ -100,29 +106,36 @@ impl Config {
         self.system = Some(Box::new(system));
     }
 
-    /// Name and value of each directive whose name `matches` accepts. This is CONFIG GET.
+    /// Each name that `matches` accepts, with the value of its directive. This is CONFIG GET.
     pub fn matching(
         &self,
         matches: impl Fn(&str) -> bool,
     ) -> impl Iterator<Item = (&'static str, String)> {
-        DIRECTIVES
-            .iter()
-            .filter(move |directive| matches(directive.name))
-            .map(|directive| (directive.name, directive.value(self)))
+        let named = directives().flat_map(|of| of.names().map(move |name| (name, of)));
+        let named = named.filter(move |(name, _)| matches(name));
+        named.map(|(name, directive)| (name, directive.value(self)))
     }
 }
 
 /// One pair of CONFIG SET, of a directive that may change.
 struct Change<'a> {
     directive: &'static Directive,
+    /// Which of its names was used.
+    name: &'static str,
     set: fn(&Values, &str) -> Result<(), ValueError>,
     value: &'a [u8],
 }
 
 impl Change<'_> {
     fn apply(&self, config: &Config) -> Result<(), SetError> {
-        let text = str::from_utf8(self.value).map_err(|_| self.refused(ValueError::NotText))?;
-        (self.set)(&config.values, text).map_err(|why| self.refused(why))
+        // A number or a word with a wrong byte in it is refused as such; what is left would have to
+        // be kept as text.
+        let text = String::from_utf8_lossy(self.value);
+        (self.set)(&config.values, &text).map_err(|why| self.refused(why))?;
+        match text {
+            Cow::Borrowed(_) => Ok(()),
+            Cow::Owned(_) => Err(self.refused(ValueError::NotText)),
+        }
     }
 
     fn enforce(&self, config: &Config) -> Result<(), SetError> {
@@ -132,7 +145,7 @@ impl Change<'_> {
     }
 
     fn refused(&self, why: ValueError) -> SetError {
-        SetError::Value { name: self.directive.name, why }
+        SetError::Value { name: self.name, why }
     }
 }
 
@@ -142,16 +155,18 @@ fn changes<'a>(
 ) -> Result<Vec<Change<'a>>, SetError> {
     let mut changes: Vec<Change<'a>> = Vec::new();
     for (name, value) in pairs {
-        let Some(directive) = str::from_utf8(name).ok().and_then(Directive::find) else {
+        let known = str::from_utf8(name).ok().and_then(Directive::find_name);
+        let Some((directive, own_name)) = known else {
             return Err(SetError::Unknown { name: name.to_vec() });
         };
         let Set::Live(set) = directive.set else {
             return Err(SetError::Immutable { name: name.to_vec() });
         };
-        if changes.iter().any(|change| change.directive.name == directive.name) {
+        // As in Redis, two names of one directive may stand side by side; the last one counts.
+        if changes.iter().any(|change| change.name == own_name) {
             return Err(SetError::Duplicate { name: name.to_vec() });
         }
-        changes.push(Change { directive, set, value });
+        changes.push(Change { directive, name: own_name, set, value });
     }
     Ok(changes)
 }
@@ -213,7 +228,7 @@ mod tests {
     #[test]
     fn every_value_can_be_set_to_itself() {
         let mut config = Config::default();
-        for directive in DIRECTIVES {
+        for directive in directives() {
             let before = directive.value(&config);
             assert_eq!(config.start(directive, &before), Ok(()), "{}", directive.name);
             assert_eq!(directive.value(&config), before, "{}", directive.name);
@@ -227,12 +242,11 @@ mod tests {
         let others = [
             ("bind", "* -::* 10.0.0.1"),
             ("port", "7000"),
+            ("tls-port", "7001"),
             ("unixsocket", "/run/torc.sock"),
             ("unixsocketperm", "770"),
             ("tcp-backlog", "128"),
-            ("tcp-keepalive", "60"),
-            ("timeout", "600"),
-            ("maxclients", "77"),
+            ("shutdown-timeout", "5"),
             ("mode", "echo"),
             ("backend", "epoll"),
             ("threads", "3"),
@@ -253,19 +267,35 @@ mod tests {
             ("zset-max-listpack-entries", "9"),
             ("zset-max-listpack-value", "10"),
             ("hz", "100"),
-            ("proto-max-bulk-len", "2097152"),
             ("hll-sparse-max-bytes", "1000"),
             ("requirepass", "open sesame"),
             ("enable-debug-command", "local"),
             ("save", ""),
             ("appendonly", "no"),
             ("loglevel", "warning"),
+            ("maxclients", "77"),
+            ("timeout", "600"),
+            ("tcp-keepalive", "60"),
+            ("protected-mode", "no"),
+            ("proto-max-bulk-len", "2097152"),
+            ("client-query-buffer-limit", "3145728"),
+            ("client-output-buffer-limit", "normal 1 2 3 slave 4 5 6 pubsub 7 8 9"),
+            ("maxmemory-clients", "10%"),
+            ("tls-cert-file", "/run/server.crt"),
+            ("tls-key-file", "/run/server.key"),
+            ("tls-ca-cert-file", "/run/ca.crt"),
+            ("tls-ca-cert-dir", "/run/ca"),
+            ("tls-auth-clients", "optional"),
+            ("tls-protocols", "TLSv1.3"),
+            ("tls-ciphers", "ECDHE-RSA-AES128-GCM-SHA256"),
+            ("tls-ciphersuites", "TLS_AES_128_GCM_SHA256"),
         ];
         let mut config = Config::default();
         for (name, text) in others {
             config.start(Directive::find(name).unwrap(), text).unwrap();
         }
-        let read: Vec<_> = config.matching(|_| true).collect();
+        let read: Vec<_> =
+            directives().map(|directive| (directive.name, directive.value(&config))).collect();
         assert_eq!(read, others.map(|(name, text)| (name, text.to_owned())));
     }
 
@@ -370,6 +400,28 @@ mod tests {
         assert_eq!(get(&config, "maxclients"), "10000");
     }
 
+    /// As redis-server 7.0.15 has it.
+    #[test]
+    fn an_older_name_means_the_same() {
+        let config = Config::default();
+        assert_eq!(set(&config, &[("Hash-Max-Ziplist-Entries", "77")]), Ok(()));
+        let found: Vec<_> =
+            config.matching(|name| name.starts_with("hash") && name.ends_with("entries")).collect();
+        assert_eq!(found[0], ("hash-max-listpack-entries", "77".to_owned()));
+        assert_eq!(found[1], ("hash-max-ziplist-entries", "77".to_owned()));
+        assert_eq!(get(&config, "hash-max-ziplist-entries"), "77");
+        let both = [("hash-max-ziplist-entries", "78"), ("hash-max-listpack-entries", "79")];
+        assert_eq!(set(&config, &both), Ok(()));
+        assert_eq!(get(&config, "hash-max-listpack-entries"), "79");
+        let pairs = [both[0], ("hash-max-ziplist-value", "x")];
+        assert_eq!(
+            set(&config, &pairs).unwrap_err(),
+            "CONFIG SET failed (possibly related to argument 'hash-max-ziplist-value') - \
+             argument must be a memory value"
+        );
+        assert_eq!(get(&config, "hash-max-listpack-entries"), "79");
+    }
+
     #[test]
     fn persistence_cannot_be_turned_on() {
         let config = Config::default();
@@ -381,8 +433,17 @@ mod tests {
     #[test]
     fn a_value_that_is_not_text_is_refused() {
         let config = Config::default();
-        let error = config.set_many([(&b"requirepass"[..], &b"\xff"[..])]).unwrap_err();
-        assert_eq!(error, SetError::Value { name: "requirepass", why: ValueError::NotText });
+        for (name, why) in [
+            ("maxmemory", ValueError::NotMemory),
+            ("maxclients", ValueError::NotInteger),
+            ("appendonly", ValueError::NotYesOrNo),
+            ("client-output-buffer-limit", ValueError::OutputLimitWords),
+            ("requirepass", ValueError::NotText),
+        ] {
+            let error = config.set_many([(name.as_bytes(), &b"\xff"[..])]).unwrap_err();
+            assert_eq!(error, SetError::Value { name, why });
+        }
+        assert_eq!(get(&config, "requirepass"), "", "nothing of it is kept");
     }
 
     #[test]

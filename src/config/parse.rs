@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
 use std::ops::RangeInclusive;
 
-use super::values::BindAddress;
+use super::values::{BindAddress, ClientMemory};
 use crate::number::parse_i64;
 
 /// Why a text is no value of its directive.
@@ -13,6 +13,8 @@ pub enum ValueError {
     NotInteger,
     NotOctal,
     NotMemory,
+    NotMemoryOrPercent,
+    AbovePercent,
     NotYesOrNo,
     OutOfRange {
         min: i64,
@@ -29,6 +31,10 @@ pub enum ValueError {
         text: String,
     },
     NotSavePoints,
+    /// Not four words for each class.
+    OutputLimitWords,
+    OutputLimitClass,
+    OutputLimitNumber,
     /// Nothing else is true of this server.
     Only {
         value: &'static str,
@@ -38,6 +44,8 @@ pub enum ValueError {
         only: &'static str,
     },
     NotText,
+    /// What the directives of TLS name is of no use; the log says why.
+    Tls,
     /// Each client takes an open file, and the system allows no more than this many.
     TooManyClients {
         most: u64,
@@ -50,6 +58,8 @@ impl fmt::Display for ValueError {
             Self::NotInteger => f.write_str("argument couldn't be parsed into an integer"),
             Self::NotOctal => f.write_str("argument couldn't be parsed as an octal number"),
             Self::NotMemory => f.write_str("argument must be a memory value"),
+            Self::NotMemoryOrPercent => f.write_str("argument must be a memory or percent value"),
+            Self::AbovePercent => f.write_str("percentage argument must be less or equal to 100"),
             Self::NotYesOrNo => f.write_str("argument must be 'yes' or 'no'"),
             Self::OutOfRange { min, max } => {
                 write!(f, "argument must be between {min} and {max} inclusive")
@@ -62,11 +72,21 @@ impl fmt::Display for ValueError {
             }
             Self::NotAddress { text } => write!(f, "'{text}' is no IP address or host name"),
             Self::NotSavePoints => f.write_str("Invalid save parameters"),
+            Self::OutputLimitWords => {
+                f.write_str("Wrong number of arguments in buffer limit configuration.")
+            }
+            Self::OutputLimitClass => {
+                f.write_str("Invalid client class specified in buffer limit configuration.")
+            }
+            Self::OutputLimitNumber => f.write_str(
+                "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
+            ),
             Self::Only { value } => write!(f, "it can only be '{value}'"),
             Self::NothingOnDisk { only } => {
                 write!(f, "nothing is kept on disk: it can only be '{only}'")
             }
             Self::NotText => f.write_str("argument must be UTF-8 text"),
+            Self::Tls => f.write_str("Unable to update TLS configuration. Check server logs."),
             Self::TooManyClients { most } => write!(
                 f,
                 "The operating system is not able to handle the specified number of clients, \
@@ -143,6 +163,20 @@ pub(super) fn memory(text: &str, range: RangeInclusive<u64>) -> Result<u64, Valu
     };
     let bytes = number.saturating_mul(unit);
     if range.contains(&bytes) { Ok(bytes) } else { Err(outside(range)) }
+}
+
+/// A number of bytes, or a percentage.
+pub(super) fn memory_or_percent(text: &str) -> Result<ClientMemory, ValueError> {
+    let percent = text.strip_suffix('%').and_then(|number| parse_i64(number.as_bytes()));
+    match percent.map(u64::try_from) {
+        Some(Ok(0)) => Ok(ClientMemory::Bytes(0)),
+        Some(Ok(percent @ ..=100)) => Ok(ClientMemory::Percent(percent)),
+        Some(Ok(_)) => Err(ValueError::AbovePercent),
+        _ => match memory(text, 0..=i64::MAX as u64) {
+            Err(ValueError::NotMemory) => Err(ValueError::NotMemoryOrPercent),
+            bytes => bytes.map(ClientMemory::Bytes),
+        },
+    }
 }
 
 pub(super) fn yes_or_no(text: &str) -> Result<bool, ValueError> {
@@ -245,6 +279,21 @@ mod tests {
         for text in ["10", "1k", "99999999999999999999", "99999999999999999gb"] {
             assert_eq!(memory(text, 0..=9), Err(outside(0..=9)), "{text}");
         }
+    }
+
+    #[test]
+    fn memory_may_be_a_percentage() {
+        let read = |text| memory_or_percent(text).map_err(|error| error.to_string());
+        assert_eq!(read("5%"), Ok(ClientMemory::Percent(5)));
+        assert_eq!(read("100%"), Ok(ClientMemory::Percent(100)));
+        for (text, bytes) in [("0%", 0), ("0", 0), ("", 0), ("1mb", 1 << 20)] {
+            assert_eq!(read(text), Ok(ClientMemory::Bytes(bytes)), "{text}");
+        }
+        for text in ["-1%", "-1", "%", "05%", "5x%", "5 %", "x"] {
+            let error = "argument must be a memory or percent value";
+            assert_eq!(read(text).unwrap_err(), error, "{text}");
+        }
+        assert_eq!(read("101%").unwrap_err(), "percentage argument must be less or equal to 100");
     }
 
     #[test]

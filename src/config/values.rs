@@ -1,10 +1,12 @@
 //! The values themselves: one field a directive, and the types that some of them have.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::live::{Chosen, Live, Number};
+use super::live::{Chosen, Live, Number, Switch};
+use super::output_limits::OutputLimits;
 use super::parse::Choice;
 
 /// The value of each directive that has one. Blank by itself; [`Config`](super::Config) fills in
@@ -14,6 +16,8 @@ pub struct Values {
     pub bind: Vec<BindAddress>,
     /// 0 takes any free port.
     pub port: u16,
+    /// 0: no port speaks TLS.
+    pub tls_port: u16,
     pub unixsocket: Option<PathBuf>,
     /// Permission bits of the unix socket; 0 leaves them to the umask.
     pub unixsocketperm: u32,
@@ -23,7 +27,16 @@ pub struct Values {
     pub tcp_keepalive: Number,
     /// Seconds of silence after which a client is closed; 0: never. The reactors hold it too.
     pub timeout: Arc<Number>,
+    /// Seconds that an orderly stop may take. The reactors hold it too.
+    pub shutdown_timeout: Arc<Number>,
     pub maxclients: Number,
+    pub protected_mode: Switch,
+    /// Bytes of a request that has not yet come whole. The reactors hold it too.
+    pub client_query_buffer_limit: Arc<Number>,
+    /// The reactors hold it too.
+    pub client_output_buffer_limit: Arc<OutputLimits>,
+    /// See [`ClientMemory`] and [`Values::client_memory`].
+    pub maxmemory_clients: Number,
     pub mode: Mode,
     pub backend: BackendChoice,
     /// Reactor threads; 0 stands for `auto`. See [`Values::reactors`].
@@ -65,6 +78,16 @@ pub struct Values {
     /// Empty when no password is needed.
     pub requirepass: Live<String>,
     pub enable_debug_command: Admission,
+    /// Paths of files; empty ones are not set.
+    pub tls_cert_file: Live<String>,
+    pub tls_key_file: Live<String>,
+    pub tls_ca_cert_file: Live<String>,
+    pub tls_ca_cert_dir: Live<String>,
+    pub tls_auth_clients: Chosen<ClientCertificates>,
+    /// Names with spaces between them, or colons; empty: all that there are.
+    pub tls_protocols: Live<String>,
+    pub tls_ciphers: Live<String>,
+    pub tls_ciphersuites: Live<String>,
     pub loglevel: Live<LogLevel>,
 }
 
@@ -74,6 +97,55 @@ impl Values {
         match self.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
+        }
+    }
+
+    /// Bytes that all clients may take together; None if there is no limit.
+    pub fn client_memory(&self) -> Option<u64> {
+        let bytes = match ClientMemory::of(&self.maxmemory_clients) {
+            ClientMemory::Bytes(bytes) => bytes,
+            ClientMemory::Percent(percent) => {
+                (u128::from(self.maxmemory.get()) * u128::from(percent) / 100) as u64
+            }
+        };
+        (bytes > 0).then(|| bytes.max(ClientMemory::LEAST))
+    }
+}
+
+/// How much memory all clients may take together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ClientMemory {
+    /// 0: any.
+    Bytes(u64),
+    /// Of `maxmemory`, 1 to 100.
+    Percent(u64),
+}
+
+impl ClientMemory {
+    /// The least that can be in force: below it the server might close whoever connects.
+    const LEAST: u64 = 128 * 1024;
+
+    /// As a directive holds it: percents are negative.
+    pub(super) fn number(self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Percent(percent) => percent.wrapping_neg(),
+        }
+    }
+
+    pub(super) fn of(number: &Number) -> Self {
+        match number.get() as i64 {
+            bytes @ 0.. => Self::Bytes(bytes as u64),
+            percent => Self::Percent(percent.unsigned_abs()),
+        }
+    }
+}
+
+impl fmt::Display for ClientMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => bytes.fmt(f),
+            Self::Percent(percent) => write!(f, "{percent}%"),
         }
     }
 }
@@ -151,6 +223,21 @@ pub enum Admission {
 impl Choice for Admission {
     const NAMES: &'static [(&'static str, Self)] =
         &[("no", Self::Nobody), ("yes", Self::Everyone), ("local", Self::Local)];
+}
+
+/// Whether TLS clients must show a certificate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClientCertificates {
+    Required,
+    /// They need not, but if they do it must be a good one.
+    Optional,
+    /// They are not asked for one.
+    No,
+}
+
+impl Choice for ClientCertificates {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("no", Self::No), ("yes", Self::Required), ("optional", Self::Optional)];
 }
 
 /// The least important message that is still logged.

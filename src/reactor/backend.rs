@@ -10,6 +10,8 @@ use crate::mailbox::ConnId;
 use crate::output::Output;
 use crate::service::PeerAddress;
 
+pub use crate::service::incoming::{LITTLE, Receive};
+
 /// A way to move bytes: io_uring, epoll, or a simulation.
 ///
 /// The reactor keeps at most one receive and one send in flight per connection, and closes a
@@ -43,8 +45,9 @@ pub trait Backend {
     /// Accepts connections until [`Event::AcceptEnded`].
     fn start_accept(&mut self, listener: usize);
 
-    /// Stops accepting. [`Event::Accepted`] may come once more.
-    fn stop_accept(&mut self, listener: usize);
+    /// Stops accepting for good: who comes from now on is refused. Returns those who had come already;
+    /// [`Event::Accepted`] may come once more.
+    fn stop_accept(&mut self, listener: usize) -> Vec<Self::Socket>;
 
     /// Says `reply` to a connection that is not wanted, as far as that goes without waiting, and
     /// closes it.
@@ -58,10 +61,13 @@ pub trait Backend {
     fn open(&mut self, id: ConnId, socket: Self::Socket) -> io::Result<Endpoint>;
 
     /// Receives until an event says that it ended.
-    fn start_recv(&mut self, id: ConnId);
+    fn start_recv(&mut self, id: ConnId, receive: Receive);
 
     /// Asks the receive in flight to end. Bytes that arrived before are still delivered.
     fn stop_recv(&mut self, id: ConnId);
+
+    /// Lets the receive end once it has brought what has arrived until now.
+    fn finish_recv(&mut self, id: ConnId);
 
     /// What has arrived, in place, before it is received.
     fn peek<'a>(&'a self, arrival: &'a Self::Arrival) -> &'a [u8];
@@ -98,6 +104,8 @@ pub enum Event<B: Backend + ?Sized> {
     AcceptEnded { listener: usize, error: Option<Errno> },
     /// Bytes have come. The receive goes on if there is `more`, and has ended otherwise.
     Received { id: ConnId, arrival: B::Arrival, more: bool },
+    /// The receive into `memory` has ended: with bytes that stand in it now, or why without.
+    Filled { id: ConnId, memory: Vec<u8>, end: Option<RecvEnd> },
     /// The receive has ended.
     RecvEnded { id: ConnId, end: RecvEnd },
     /// The send has ended. All bytes have left, or the connection is beyond use.

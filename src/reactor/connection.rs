@@ -1,29 +1,19 @@
-//! One connection: what it has received and not yet executed, what it has answered and not yet
-//! sent, and how far its end has come.
+//! One connection: its [receiving side](Incoming), its [sending side](Outgoing), when what has
+//! arrived is executed, and how far its end has come.
 
 use std::time::{Duration, Instant};
 
 use crate::clock::Now;
 use crate::output::Output;
-use crate::reactor::backend::{RecvEnd, Sending};
-use crate::reactor::buffers::{Outputs, Tail};
-use crate::service::{Next, Served, Service};
+use crate::reactor::backend::{Receive, RecvEnd, Sending};
+use crate::reactor::buffers::Outputs;
+use crate::reactor::limits::{Excess, Limits};
+use crate::reactor::outgoing::Outgoing;
+use crate::service::incoming::Incoming;
+use crate::service::{Buffers, Next, Served, Service};
 
-/// A tail of so many bytes is lent to the service with its memory: it may hold a large value.
-const SHARED_FROM: usize = 16 * 1024;
-
-/// How much a connection may take; see [`Options`](super::Options).
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Unsent bytes beyond which a connection's requests are neither read nor executed.
-    pub high_water: usize,
-    /// Unsent bytes at which that ends.
-    pub low_water: usize,
-    /// Unsent bytes beyond which a connection is closed. 0: no limit.
-    pub hard_limit: usize,
-    /// Bytes of requests that one connection may have executed in a tick, about.
-    pub bytes_per_tick: usize,
-}
+/// Unsent replies up to this size are not worth a note: they are about to leave.
+const SMALL_OUTPUT: usize = 16 * 1024;
 
 /// What the connections served in one tick share.
 #[derive(Debug)]
@@ -31,7 +21,7 @@ pub(super) struct Turn<'a> {
     pub(super) now: Now,
     /// Changes from tick to tick.
     pub(super) tick: u64,
-    pub(super) limits: Limits,
+    pub(super) limits: &'a Limits,
     pub(super) outputs: &'a mut Outputs,
 }
 
@@ -39,9 +29,21 @@ pub(super) struct Turn<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recv {
     Idle,
-    Armed,
+    /// Brings bytes again and again.
+    Streaming,
+    /// Brings bytes once.
+    Single,
     /// Asked to stop, and not yet heard of.
     Stopping,
+}
+
+/// What is to be done about the receive.
+#[derive(Debug)]
+pub(super) enum NextRecv {
+    Start(Receive),
+    Stop,
+    /// It goes on, or waits.
+    Leave,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,14 +60,11 @@ pub(super) struct Connection<Session> {
     pub(super) session: Session,
     phase: Phase,
     pub(super) recv: Recv,
-    sending: bool,
     /// The peer will send nothing more.
     eof: bool,
     /// Both directions were ended; what is in flight is on its way back.
     shut: bool,
-    /// Over the high-water mark, and not yet under the low one.
-    paused: bool,
-    /// The tail may hold whole requests that have not been executed.
+    /// What has arrived may hold whole requests that have not been executed.
     owed: bool,
     /// Nothing is executed before an answer has come from elsewhere.
     blocked: bool,
@@ -75,14 +74,12 @@ pub(super) struct Connection<Session> {
     pub(super) touched: bool,
     /// When something came or went last.
     pub(super) active: Instant,
-    tail: Tail,
-    /// Bytes that the service waits for before it can do anything.
-    missing: usize,
-    output: Output,
-    /// Bytes in the send in flight.
-    leaving: usize,
+    incoming: Incoming,
+    outgoing: Outgoing,
     /// Bytes of requests executed in the tick of that number.
     executed: (u64, usize),
+    /// The service was told that there is something in the buffers.
+    noted: bool,
 }
 
 impl<Session> Connection<Session> {
@@ -91,20 +88,17 @@ impl<Session> Connection<Session> {
             session,
             phase: Phase::Open,
             recv: Recv::Idle,
-            sending: false,
             eof: false,
             shut: false,
-            paused: false,
             owed: false,
             blocked: false,
             listed: false,
             touched: false,
             active: now,
-            tail: Tail::default(),
-            missing: 0,
-            output: Output::new(),
-            leaving: 0,
+            incoming: Incoming::default(),
+            outgoing: Outgoing::default(),
             executed: (0, 0),
+            noted: false,
         }
     }
 
@@ -117,16 +111,50 @@ impl<Session> Connection<Session> {
         if self.phase != Phase::Open {
             return;
         }
-        if self.tail.is_empty() && self.may_execute(turn) {
+        if self.incoming.is_empty() && !self.owed && self.may_execute(turn) {
             let served = self.serve(bytes.len(), turn, |session, output, now| {
                 service.serve(session, bytes, output, now)
             });
             let rest = bytes.get(served.consumed..).unwrap_or_default();
-            return self.keep(rest, served.next);
+            return self.keep(rest, served, service, turn);
         }
-        self.tail.append(bytes, self.missing);
-        self.missing = self.missing.saturating_sub(bytes.len());
-        if self.missing > 0 {
+        self.incoming.arrived(bytes);
+        self.go_on(service, turn);
+    }
+
+    /// Takes back the memory of a receive into it, with what has arrived, and executes that.
+    /// Returns how many bytes have come.
+    pub(super) fn filled<S>(
+        &mut self,
+        memory: Vec<u8>,
+        end: Option<RecvEnd>,
+        service: &mut S,
+        turn: &mut Turn<'_>,
+    ) -> usize
+    where
+        S: Service<Session = Session>,
+    {
+        self.recv = Recv::Idle;
+        if self.phase != Phase::Open {
+            return 0;
+        }
+        let count = self.incoming.take_back(memory);
+        match end {
+            None => {
+                self.active = turn.now.steady;
+                self.go_on(service, turn);
+            }
+            Some(end) => self.recv_ended(end),
+        }
+        count
+    }
+
+    /// Executes what has arrived behind other bytes, if nothing stands before it.
+    fn go_on<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        if !self.incoming.may_be_whole() {
             return;
         }
         self.owed = !self.blocked;
@@ -137,10 +165,10 @@ impl<Session> Connection<Session> {
 
     /// True when what arrives next begins with a new request.
     pub(super) fn is_between_requests(&self) -> bool {
-        self.tail.is_empty()
+        self.incoming.is_empty()
     }
 
-    /// Executes what is in the tail.
+    /// Executes what has arrived before.
     pub(super) fn run<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
     where
         S: Service<Session = Session>,
@@ -148,23 +176,15 @@ impl<Session> Connection<Session> {
         if !self.is_runnable() {
             return;
         }
-        let mut tail = std::mem::take(&mut self.tail);
-        let len = tail.bytes().len();
-        let served;
-        if len < SHARED_FROM {
-            served = self.serve(len, turn, |session, output, now| {
-                service.serve(session, tail.bytes(), output, now)
-            });
-            tail.consume(served.consumed);
-        } else {
-            let bytes = tail.into_shared();
-            served = self.serve(len, turn, |session, output, now| {
-                service.serve_shared(session, &bytes, output, now)
-            });
-            tail = Tail::of_rest(bytes, served.consumed);
-        }
-        self.tail = tail;
-        self.keep(&[], served.next);
+        let mut incoming = std::mem::take(&mut self.incoming);
+        let served = incoming.lend(|bytes, memory| {
+            self.serve(bytes.len(), turn, |session, output, now| match memory {
+                None => service.serve(session, bytes, output, now),
+                Some(memory) => service.serve_shared(session, memory, output, now),
+            })
+        });
+        self.incoming = incoming;
+        self.keep(&[], served, service, turn);
     }
 
     /// Has `len` bytes served.
@@ -174,8 +194,8 @@ impl<Session> Connection<Session> {
         turn: &mut Turn<'_>,
         serve: impl FnOnce(&mut Session, &mut Output, Now) -> Served,
     ) -> Served {
-        self.make_room(turn.outputs);
-        let served = serve(&mut self.session, &mut self.output, turn.now);
+        let room = self.outgoing.room(turn.outputs, turn.limits);
+        let served = serve(&mut self.session, room, turn.now);
         debug_assert!(served.consumed <= len, "a service consumes what it was given");
         let before = if self.executed.0 == turn.tick { self.executed.1 } else { 0 };
         self.executed = (turn.tick, before + served.consumed);
@@ -190,43 +210,39 @@ impl<Session> Connection<Session> {
         if self.phase != Phase::Open {
             return;
         }
-        self.make_room(turn.outputs);
-        service.answered(&mut self.session, answer, &mut self.output);
+        let room = self.outgoing.room(turn.outputs, turn.limits);
+        service.answered(&mut self.session, answer, room);
         self.active = turn.now.steady;
         self.blocked = false;
-        self.owed = !self.tail.is_empty();
-    }
-
-    fn make_room(&mut self, outputs: &mut Outputs) {
-        if self.output.capacity() == 0 && self.output.is_empty() {
-            self.output = outputs.take();
-        }
+        self.owed = true; // what has come meanwhile, and what the service had left over
     }
 
     /// Keeps what the service left over, and what it wants next.
-    fn keep(&mut self, rest: &[u8], next: Next) {
-        self.tail.append(rest, 0);
-        self.missing = 0;
+    fn keep<S>(&mut self, rest: &[u8], served: Served, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        let Served { consumed, next } = served;
+        let missing = if let Next::Read { missing } = next { missing } else { 0 };
+        self.incoming.keep(rest, consumed, missing);
         self.owed = false;
         match next {
-            Next::Read { missing } => self.missing = missing,
-            Next::Yield => self.owed = !self.tail.is_empty(),
+            Next::Read { .. } => {}
+            Next::Yield => self.owed = true,
             Next::Block => self.blocked = true,
-            Next::Close => self.drain(),
+            Next::Close => self.drain(service, turn),
         }
     }
 
     fn may_execute(&self, turn: &Turn<'_>) -> bool {
         let (tick, bytes) = self.executed;
         let spent = tick == turn.tick && bytes >= turn.limits.bytes_per_tick;
-        // `paused` follows once a tick, and short requests may have long replies.
-        let full = self.output.len() + self.leaving > turn.limits.high_water;
-        !self.blocked && !self.paused && !spent && !full
+        !self.blocked && !spent && self.outgoing.has_room(turn.limits)
     }
 
     /// True when requests are at hand that may be executed now.
     pub(super) fn is_runnable(&self) -> bool {
-        self.owed && !self.paused && self.phase == Phase::Open
+        self.owed && !self.outgoing.is_paused() && self.phase == Phase::Open
     }
 
     /// The receive has ended.
@@ -247,22 +263,14 @@ impl<Session> Connection<Session> {
         outputs: &mut Outputs,
         send: impl FnOnce(Output, bool) -> Sending,
     ) -> usize {
-        if self.output.is_empty() {
-            // Who was not answered, a part of a request having come, keeps no buffer for that.
-            if self.output.capacity() > 0 {
-                outputs.give_back(std::mem::take(&mut self.output));
-            }
+        if self.phase == Phase::Closing {
             return 0;
         }
-        if self.sending || self.phase == Phase::Closing {
-            return 0;
-        }
-        let bytes = self.output.len();
-        self.sending = true;
-        self.leaving = bytes;
+        let Some(output) = self.outgoing.begin_send(outputs) else { return 0 };
+        let bytes = output.len();
         // The last replies: when they have left, the connection closes.
         let is_awaited = self.eof || self.phase == Phase::Draining;
-        match send(std::mem::take(&mut self.output), is_awaited) {
+        match send(output, is_awaited) {
             Sending::InFlight => {}
             Sending::Done { output, result } => self.sent(output, result.is_ok(), outputs),
         }
@@ -271,60 +279,120 @@ impl<Session> Connection<Session> {
 
     /// The send has ended; if it failed the connection is beyond use.
     pub(super) fn sent(&mut self, output: Output, whole: bool, outputs: &mut Outputs) {
-        self.sending = false;
-        self.leaving = 0;
-        outputs.give_back(output);
+        self.outgoing.sent(output, outputs);
         if !whole {
             self.abandon();
         }
     }
 
-    /// Compares the unsent bytes with the limits. Returns false if the hard one is passed by a
-    /// connection that is not closing already.
-    pub(super) fn check_water(&mut self, limits: &Limits) -> bool {
-        let unsent = self.output.len() + self.leaving;
-        if unsent > limits.high_water {
-            self.paused = true;
-        } else if unsent <= limits.low_water {
-            self.paused = false;
+    /// Compares what is held for the peer with the limits. Says which is passed by a connection that
+    /// is not closing already.
+    pub(super) fn check(&mut self, limits: &Limits, now: Instant) -> Option<Excess> {
+        self.outgoing.check_water(limits);
+        if self.phase == Phase::Closing {
+            None
+        } else if self.outgoing.is_excessive(&limits.output, now) {
+            Some(Excess::Output)
+        } else {
+            (self.incoming.len() > limits.query).then_some(Excess::Query)
         }
-        let hard = limits.hard_limit;
-        hard == 0 || unsent <= hard || self.phase == Phase::Closing
+    }
+
+    /// What is in the buffers, if the service should know: there is more than a small reply, or there
+    /// was when it was told last.
+    pub(super) fn note(&mut self) -> Option<Buffers> {
+        let is_light = self.incoming.is_empty() && self.outgoing.unsent() <= SMALL_OUTPUT;
+        if is_light && !self.noted {
+            return None;
+        }
+        self.noted = !is_light;
+        Some(if is_light { Buffers::default() } else { self.buffers() })
+    }
+
+    fn buffers(&self) -> Buffers {
+        Buffers {
+            query: self.incoming.len(),
+            query_room: self.incoming.room(),
+            output: self.outgoing.unsent(),
+            output_pieces: self.outgoing.pieces(),
+        }
     }
 
     /// True when bytes should be received: not while too much is unsent, and not while more than a
     /// tick's worth waits to be executed. A blocked connection may send more, for only who is read
     /// from is seen to leave.
-    pub(super) fn wants_bytes(&self, limits: &Limits) -> bool {
-        let at_hand = self.tail.bytes().len();
+    fn wants_bytes(&self, limits: &Limits) -> bool {
+        let at_hand = self.incoming.len();
         let backlog = self.owed && at_hand >= limits.bytes_per_tick
             || self.blocked && at_hand >= limits.high_water;
-        self.phase == Phase::Open && !self.eof && !self.paused && !backlog
+        self.phase == Phase::Open && !self.eof && !self.outgoing.is_paused() && !backlog
+    }
+
+    /// When the peer has sent its last and all that could be executed is, the connection drains.
+    pub(super) fn check_eof<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        if self.eof && !self.owed {
+            self.drain(service, turn);
+        }
+    }
+
+    /// Starts, stops or leaves the receive, as what should be received demands.
+    pub(super) fn next_recv(&mut self, limits: &Limits) -> NextRecv {
+        let wants_bytes = self.wants_bytes(limits);
+        match self.recv {
+            Recv::Idle if wants_bytes => {
+                let receive = self.incoming.next_receive();
+                let streams = matches!(receive, Receive::Stream);
+                self.recv = if streams { Recv::Streaming } else { Recv::Single };
+                NextRecv::Start(receive)
+            }
+            Recv::Streaming if !wants_bytes || self.incoming.is_large() => self.stop_recv(),
+            Recv::Single if !wants_bytes => self.stop_recv(),
+            _ => NextRecv::Leave,
+        }
+    }
+
+    fn stop_recv(&mut self) -> NextRecv {
+        self.recv = Recv::Stopping;
+        NextRecv::Stop
+    }
+
+    /// Says a last word to a peer that is not wanted.
+    pub(super) fn turn_away<S>(&mut self, word: &[u8], service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
+        self.outgoing.room(turn.outputs, turn.limits).extend(word);
+        self.drain(service, turn);
     }
 
     /// No more requests: what was answered leaves, then the connection closes.
-    pub(super) fn drain(&mut self) {
+    pub(super) fn drain<S>(&mut self, service: &mut S, turn: &mut Turn<'_>)
+    where
+        S: Service<Session = Session>,
+    {
         if self.phase == Phase::Open {
             self.phase = Phase::Draining;
-            self.tail = Tail::default();
+            self.incoming = Incoming::default();
             self.owed = false;
+            service.finish(&mut self.session, self.outgoing.room(turn.outputs, turn.limits));
         }
     }
 
     /// Nothing more leaves.
     pub(super) fn abandon(&mut self) {
-        self.drain();
         self.phase = Phase::Closing;
-        self.output = Output::new();
+        self.incoming = Incoming::default();
+        self.owed = false;
+        self.outgoing.abandon();
     }
 
-    /// Looks whether the connection has come to its end: when the peer has sent its last and all
-    /// that could be executed is, it drains; when all is sent, it closes. Returns true from then on.
+    /// Looks whether the connection has come to its end: when it drains and all is sent, it closes.
+    /// Returns true from then on.
     pub(super) fn is_ending(&mut self) -> bool {
-        if self.phase == Phase::Open && self.eof && !self.owed {
-            self.drain();
-        }
-        if self.phase == Phase::Draining && !self.sending && self.output.is_empty() {
+        if self.phase == Phase::Draining && self.outgoing.is_done() {
             self.phase = Phase::Closing;
         }
         self.phase == Phase::Closing
@@ -338,261 +406,21 @@ impl<Session> Connection<Session> {
     /// True when nothing has come or gone for longer than `timeout`. A send may take long and still
     /// move, so it is not silence, and who is blocked waits for others.
     pub(super) fn is_silent(&self, now: Instant, timeout: Duration) -> bool {
-        !self.sending && !self.blocked && now.saturating_duration_since(self.active) > timeout
+        !self.outgoing.is_sending()
+            && !self.blocked
+            && now.saturating_duration_since(self.active) > timeout
+    }
+
+    /// True when replies wait for the peer to read.
+    pub(super) fn is_unsent(&self) -> bool {
+        self.outgoing.unsent() > 0
     }
 
     /// True when nothing is in flight.
     pub(super) fn is_idle(&self) -> bool {
-        self.recv == Recv::Idle && !self.sending
+        self.recv == Recv::Idle && !self.outgoing.is_sending()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::reactor::backend::Errno;
-
-    /// Executes lines: each comes back; `.` yields after its line, `!` closes.
-    struct Lines {
-        calls: usize,
-    }
-
-    impl Service for Lines {
-        type Session = ();
-
-        fn open(&mut self, _: crate::service::Peer) {}
-
-        fn serve(&mut self, _: &mut (), input: &[u8], output: &mut Output, _: Now) -> Served {
-            self.calls += 1;
-            let mut consumed = 0;
-            for line in input.split_inclusive(|byte| *byte == b'\n') {
-                if !line.ends_with(b"\n") {
-                    break;
-                }
-                output.extend(line);
-                consumed += line.len();
-                match line[0] {
-                    b'.' => return Served { consumed, next: Next::Yield },
-                    b'!' => return Served { consumed, next: Next::Close },
-                    _ => {}
-                }
-            }
-            // A rest of digits says how many bytes follow.
-            let rest = std::str::from_utf8(&input[consumed..]).unwrap();
-            Served { consumed, next: Next::Read { missing: rest.parse().unwrap_or(0) } }
-        }
-
-        fn close(&mut self, _: ()) {}
-    }
-
-    struct Bench {
-        connection: Connection<()>,
-        service: Lines,
-        outputs: Outputs,
-        limits: Limits,
-        tick: u64,
-    }
-
-    impl Bench {
-        fn new() -> Self {
-            let limits =
-                Limits { high_water: 100, low_water: 10, hard_limit: 0, bytes_per_tick: 50 };
-            Self {
-                connection: Connection::new((), Instant::now()),
-                service: Lines { calls: 0 },
-                outputs: Outputs::new(4, 1024),
-                limits,
-                tick: 1,
-            }
-        }
-
-        fn turn<R>(
-            &mut self,
-            f: impl FnOnce(&mut Connection<()>, &mut Lines, &mut Turn) -> R,
-        ) -> R {
-            let mut turn = Turn {
-                now: Now::read(),
-                tick: self.tick,
-                limits: self.limits,
-                outputs: &mut self.outputs,
-            };
-            f(&mut self.connection, &mut self.service, &mut turn)
-        }
-
-        fn arrived(&mut self, bytes: &str) {
-            self.turn(|connection, service, turn| {
-                connection.arrived(bytes.as_bytes(), service, turn);
-            });
-        }
-
-        fn run(&mut self) {
-            self.tick += 1;
-            self.turn(|connection, service, turn| connection.run(service, turn));
-        }
-
-        /// Starts a send that stays in flight; what it would send.
-        fn send(&mut self) -> Option<Output> {
-            let mut sent = None;
-            self.connection.start_send(&mut self.outputs, |output, _| {
-                sent = Some(output);
-                Sending::InFlight
-            });
-            sent
-        }
-
-        fn answered(&self) -> String {
-            let bytes = self.connection.output.segments(0).flatten().copied().collect();
-            String::from_utf8(bytes).unwrap()
-        }
-    }
-
-    #[test]
-    fn a_split_request_is_executed_when_it_is_whole() {
-        let mut bench = Bench::new();
-        bench.arrived("one\ntw");
-        assert_eq!(bench.answered(), "one\n");
-        bench.arrived("o\nthree\n");
-        assert_eq!(bench.answered(), "one\ntwo\nthree\n");
-        assert!(bench.connection.tail.is_empty());
-    }
-
-    #[test]
-    fn who_is_not_answered_keeps_no_buffer() {
-        let mut bench = Bench::new();
-        bench.arrived("one\n");
-        let output = bench.send().unwrap();
-        bench.connection.sent(output, true, &mut bench.outputs);
-        bench.arrived("a part of");
-        assert!(bench.connection.output.capacity() > 0, "borrowed, should there be an answer");
-        assert!(bench.send().is_none());
-        assert_eq!(bench.connection.output.capacity(), 0);
-        assert!(bench.outputs.take().capacity() > 0, "the next one gets it");
-    }
-
-    #[test]
-    fn a_service_is_not_called_before_what_it_misses_has_come() {
-        let mut bench = Bench::new();
-        bench.arrived("12");
-        assert_eq!(bench.service.calls, 1);
-        bench.arrived("34567890123");
-        assert_eq!(bench.service.calls, 1, "one byte is still missing");
-        bench.arrived("\n");
-        assert_eq!((bench.service.calls, bench.answered()), (2, "1234567890123\n".to_owned()));
-    }
-
-    #[test]
-    fn who_yields_goes_on_with_what_is_left_over() {
-        let mut bench = Bench::new();
-        bench.arrived(".a\n.b\nc\n");
-        assert_eq!(bench.answered(), ".a\n");
-        assert!(bench.connection.is_runnable());
-        bench.connection.listed = true;
-        bench.arrived("d\n");
-        assert_eq!(bench.answered(), ".a\n", "its turn comes, and not earlier");
-        bench.connection.listed = false;
-        bench.run();
-        assert_eq!(bench.answered(), ".a\n.b\n");
-        bench.run();
-        assert_eq!(bench.answered(), ".a\n.b\nc\nd\n");
-        assert!(!bench.connection.is_runnable());
-    }
-
-    #[test]
-    fn a_tick_has_a_bound() {
-        let mut bench = Bench::new();
-        let line = format!("{}\n", "x".repeat(49));
-        bench.arrived(&line);
-        bench.arrived("late\n");
-        assert_eq!(bench.answered(), line);
-        assert!(bench.connection.is_runnable());
-        assert!(bench.connection.wants_bytes(&bench.limits));
-        bench.arrived(&line);
-        assert!(!bench.connection.wants_bytes(&bench.limits), "a tick's worth waits already");
-        bench.run();
-        assert_eq!(bench.answered(), format!("{line}late\n{line}"));
-    }
-
-    #[test]
-    fn a_slow_reader_is_neither_read_nor_executed() {
-        let mut bench = Bench::new();
-        bench.arrived(&format!("{}\n", "x".repeat(100)));
-        assert!(bench.connection.check_water(&bench.limits));
-        let output = bench.send().unwrap();
-        bench.tick += 1;
-        bench.arrived("more\n");
-        bench.connection.check_water(&bench.limits);
-        assert_eq!(bench.answered(), "");
-        assert!(!bench.connection.wants_bytes(&bench.limits));
-        assert!(!bench.connection.is_runnable());
-        bench.connection.sent(output, true, &mut bench.outputs);
-        bench.connection.check_water(&bench.limits);
-        assert!(bench.connection.is_runnable());
-        bench.run();
-        assert_eq!(bench.answered(), "more\n");
-    }
-
-    #[test]
-    fn the_hard_limit_counts_what_is_in_flight() {
-        let mut bench = Bench::new();
-        bench.limits.hard_limit = 8;
-        bench.arrived("four\n");
-        let _in_flight = bench.send().unwrap();
-        assert!(bench.connection.check_water(&bench.limits));
-        bench.arrived("four\n");
-        assert!(!bench.connection.check_water(&bench.limits));
-        bench.connection.abandon();
-        bench.limits.hard_limit = 4;
-        assert!(bench.connection.check_water(&bench.limits), "a connection is closed once");
-    }
-
-    #[test]
-    fn a_half_closed_connection_is_answered_before_it_ends() {
-        let mut bench = Bench::new();
-        bench.arrived(".a\nb\n");
-        bench.connection.recv_ended(RecvEnd::Eof);
-        assert!(!bench.connection.is_ending(), "a request waits to be executed");
-        bench.run();
-        assert!(!bench.connection.is_ending(), "replies wait to be sent");
-        let output = bench.send().unwrap();
-        assert_eq!(output.len(), 5);
-        assert!(!bench.connection.is_ending());
-        bench.connection.sent(output, true, &mut bench.outputs);
-        assert!(bench.connection.is_ending() && bench.connection.is_idle());
-    }
-
-    #[test]
-    fn after_the_last_request_nothing_is_executed() {
-        let mut bench = Bench::new();
-        bench.connection.recv = Recv::Armed;
-        bench.arrived("!bye\nlost\n");
-        bench.arrived("lost too\n");
-        assert_eq!(bench.answered(), "!bye\n");
-        assert!(!bench.connection.wants_bytes(&bench.limits));
-        assert!(!bench.connection.is_ending());
-        let output = bench.send().unwrap();
-        bench.connection.sent(output, true, &mut bench.outputs);
-        assert!(bench.connection.is_ending());
-        assert!(!bench.connection.is_idle(), "the receive is still in flight");
-        bench.connection.recv_ended(RecvEnd::Stopped);
-        assert!(bench.connection.is_idle());
-    }
-
-    #[test]
-    fn a_failure_ends_everything_but_waits_for_what_is_in_flight() {
-        let mut bench = Bench::new();
-        bench.arrived("one\n");
-        let output = bench.send().unwrap();
-        bench.arrived("two\n");
-        bench.connection.recv_ended(RecvEnd::Failed(Errno(libc::ECONNRESET)));
-        assert!(bench.connection.is_ending());
-        assert!(bench.send().is_none(), "nothing more is sent");
-        assert!(!bench.connection.is_idle());
-        bench.connection.sent(output, false, &mut bench.outputs);
-        assert!(bench.connection.is_idle());
-    }
-
-    #[test]
-    fn an_idle_connection_is_small() {
-        assert!(size_of::<Connection<()>>() <= 192, "{}", size_of::<Connection<()>>());
-    }
-}
+mod tests;

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use crate::mailbox::{ConnId, Doorbell};
 use crate::output::Output;
-use crate::reactor::backend::{Backend, Endpoint, Engine, Errno, Event, RecvEnd, Sending, Wait};
+use crate::reactor::backend::{
+    Backend, Endpoint, Engine, Errno, Event, LITTLE, Receive, RecvEnd, Sending, Wait,
+};
 use crate::reactor::listener::Listener;
 use crate::reactor::socket;
 use crate::stats::ReactorStats;
@@ -63,8 +65,8 @@ pub struct Epoll {
 struct Slot {
     id: ConnId,
     fd: OwnedFd,
-    /// The reactor wants bytes.
-    receiving: bool,
+    /// What the reactor wants.
+    receive: Option<Receive>,
     /// Bytes may be at hand.
     readable: bool,
     /// The peer's last bytes are at hand.
@@ -158,12 +160,19 @@ impl Epoll {
                 Ok(fd) => events.push(Event::Accepted(fd)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => {
-                    self.stop_accept(listener);
+                    self.pause_accept(listener);
                     let error = Some(Errno::of(&error));
                     return events.push(Event::AcceptEnded { listener, error });
                 }
             }
         }
+    }
+
+    fn pause_accept(&self, listener: usize) {
+        let fd = self.listeners[listener].as_fd();
+        let id = ConnId { index: 0, generation: 0 };
+        // Fails when accepting had not been started, which is what is wanted.
+        let _ = watch(&self.epoll, libc::EPOLL_CTL_DEL, fd, 0, id);
     }
 
     /// Turns the edges of one connection into events.
@@ -172,7 +181,7 @@ impl Epoll {
         if edges & (libc::EPOLLIN as u32 | LAST) != 0 {
             slot.readable = true;
             slot.last |= edges & LAST != 0;
-            if slot.receiving && !slot.listed {
+            if slot.receive.is_some() && !slot.listed {
                 slot.listed = true;
                 self.readable.push_back(id);
             }
@@ -202,41 +211,47 @@ impl Epoll {
     fn receive_from(&mut self, id: ConnId) -> Option<Event<Self>> {
         let slot = live(&mut self.slots, id)?;
         slot.listed = false;
-        if !slot.receiving {
-            return None;
-        }
-        let start = self.filled;
-        let room = (ARENA - start).min(MOST);
+        let mut receive = slot.receive.take()?;
+        let (fd, start) = (slot.fd.as_fd(), self.filled);
+        let room = match &receive {
+            Receive::Stream => MOST.min(ARENA - start),
+            Receive::Little => LITTLE,
+            Receive::Into(memory) => memory.capacity() - memory.len(),
+        };
         self.stats.operations.add(1);
-        let end = match socket::recv(slot.fd.as_fd(), &mut self.arena[start..start + room]) {
-            Ok(0) => RecvEnd::Eof,
+        let received = match &mut receive {
+            Receive::Into(memory) => socket::recv_behind(fd, memory),
+            _ => socket::recv(fd, &mut self.arena[start..start + room]),
+        };
+        let received = match received {
+            Ok(0) => Err(RecvEnd::Eof),
             Ok(count) => {
                 // A short read empties the socket: an edge announces what comes next. Only the end
                 // of the stream may have been announced already.
                 slot.readable = count == room || slot.last;
-                if slot.readable {
-                    slot.listed = true;
-                    self.readable.push_back(id);
-                }
-                self.filled += count;
-                let arrival = Span { start, end: start + count };
-                return Some(Event::Received { id, arrival, more: true });
+                Ok(count)
             }
             Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock => {
-                    slot.readable = false;
+                kind @ (io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                    slot.readable = kind == io::ErrorKind::Interrupted;
+                    self.start_recv(id, receive);
                     return None;
                 }
-                io::ErrorKind::Interrupted => {
-                    slot.listed = true;
-                    self.readable.push_back(id);
-                    return None;
-                }
-                _ => RecvEnd::Failed(Errno::of(&error)),
+                _ => Err(RecvEnd::Failed(Errno::of(&error))),
             },
         };
-        slot.receiving = false;
-        Some(Event::RecvEnded { id, end })
+        Some(match (receive, received) {
+            (Receive::Into(memory), end) => Event::Filled { id, memory, end: end.err() },
+            (_, Err(end)) => Event::RecvEnded { id, end },
+            (receive, Ok(count)) => {
+                self.filled += count;
+                let more = matches!(receive, Receive::Stream);
+                if more {
+                    self.start_recv(id, receive);
+                }
+                Event::Received { id, arrival: Span { start, end: start + count }, more }
+            }
+        })
     }
 
     /// Sends until all has left or the socket is full.
@@ -311,11 +326,9 @@ impl Backend for Epoll {
         }
     }
 
-    fn stop_accept(&mut self, listener: usize) {
-        let fd = self.listeners[listener].as_fd();
-        let id = ConnId { index: 0, generation: 0 };
-        // Fails when accepting had not been started, which is what is wanted.
-        let _ = watch(&self.epoll, libc::EPOLL_CTL_DEL, fd, 0, id);
+    fn stop_accept(&mut self, listener: usize) -> Vec<OwnedFd> {
+        self.pause_accept(listener);
+        socket::stop_listening(self.listeners[listener].as_fd())
     }
 
     fn refuse(&mut self, socket: OwnedFd, reply: &[u8]) {
@@ -333,7 +346,7 @@ impl Backend for Epoll {
         self.slots[index] = Some(Slot {
             id,
             fd,
-            receiving: false,
+            receive: None,
             readable: false,
             last: false,
             listed: false,
@@ -343,9 +356,9 @@ impl Backend for Epoll {
         Ok(endpoint)
     }
 
-    fn start_recv(&mut self, id: ConnId) {
+    fn start_recv(&mut self, id: ConnId, receive: Receive) {
         let Some(slot) = live(&mut self.slots, id) else { return };
-        slot.receiving = true;
+        slot.receive = Some(receive);
         if slot.readable && !slot.listed {
             slot.listed = true;
             self.readable.push_back(id);
@@ -354,9 +367,11 @@ impl Backend for Epoll {
 
     fn stop_recv(&mut self, id: ConnId) {
         let Some(slot) = live(&mut self.slots, id) else { return };
-        if std::mem::take(&mut slot.receiving) {
-            self.pending.push(Event::RecvEnded { id, end: RecvEnd::Stopped });
-        }
+        let end = RecvEnd::Stopped;
+        self.pending.extend(slot.receive.take().map(|receive| match receive {
+            Receive::Into(memory) => Event::Filled { id, memory, end: Some(end) },
+            Receive::Stream | Receive::Little => Event::RecvEnded { id, end },
+        }));
     }
 
     fn peek<'a>(&'a self, arrival: &'a Span) -> &'a [u8] {
@@ -370,6 +385,12 @@ impl Backend for Epoll {
 
     fn send(&mut self, id: ConnId, output: Output, _: bool) -> Sending {
         self.send_rest(id, output, 0)
+    }
+
+    fn finish_recv(&mut self, id: ConnId) {
+        if let Some(slot) = live(&mut self.slots, id) {
+            socket::finish_recv(slot.fd.as_fd());
+        }
     }
 
     fn shutdown(&mut self, id: ConnId) {

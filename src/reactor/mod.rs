@@ -5,8 +5,10 @@ mod buf_ring;
 mod buffers;
 mod connection;
 pub mod epoll;
+mod limits;
 mod links;
 pub mod listener;
+mod outgoing;
 pub mod simulated;
 mod slab;
 pub mod socket;
@@ -29,10 +31,10 @@ use crate::output::Output;
 use crate::service::{Peer, Service};
 use backend::{Backend, Errno, Event, RecvEnd, Wait};
 use buffers::Outputs;
-use connection::{Connection, Recv, Turn};
+use connection::{Connection, NextRecv, Recv, Turn};
 use slab::Slab;
 
-pub use connection::Limits;
+pub use limits::{Limits, LiveLimits};
 pub use links::Links;
 
 /// How long accepting rests after an error that would come again at once, EMFILE above all.
@@ -41,8 +43,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Messages handled in one tick; the rest waits for the next.
 const MESSAGES_PER_TICK: usize = 256;
 
-/// How often silent connections are looked for.
-const SILENCE_CHECK: Duration = Duration::from_secs(1);
+/// How often connections are looked at that do nothing.
+const PATROL: Duration = Duration::from_secs(1);
 
 /// What can be chosen about a reactor.
 #[derive(Clone, Debug)]
@@ -53,14 +55,16 @@ pub struct Options {
     pub busy_poll: Arc<Number>,
     /// Seconds of silence after which a connection is closed; 0: never. It may change.
     pub timeout: Arc<Number>,
-    /// How much a connection may take.
+    /// How much a connection may take,
     pub limits: Limits,
+    /// and where some of that may change.
+    pub live_limits: Option<LiveLimits>,
     /// Spare output buffers that are kept,
     pub spare_outputs: usize,
     /// and the largest that is kept, in bytes.
     pub spare_output_capacity: usize,
-    /// How long an orderly stop may take to send what was answered.
-    pub stop_within: Duration,
+    /// Seconds that an orderly stop may take to answer what was received. It may change.
+    pub shutdown_timeout: Arc<Number>,
 }
 
 impl Default for Options {
@@ -69,15 +73,11 @@ impl Default for Options {
             index: 0,
             busy_poll: Arc::default(),
             timeout: Arc::default(),
-            limits: Limits {
-                high_water: 1 << 20,
-                low_water: 1 << 18,
-                hard_limit: 0,
-                bytes_per_tick: 1 << 16,
-            },
+            limits: Limits::default(),
+            live_limits: None,
             spare_outputs: 1024,
             spare_output_capacity: 1 << 16,
-            stop_within: Duration::from_secs(1),
+            shutdown_timeout: Arc::new(Number::new(10)),
         }
     }
 }
@@ -101,8 +101,8 @@ pub struct Reactor<B: Backend, S: Service> {
     active: Instant,
     /// Listeners that rest, and until when.
     pauses: Vec<(usize, Instant)>,
-    /// When silent connections were looked for last.
-    silence_checked: Instant,
+    /// When connections that do nothing were looked at last.
+    patrolled: Instant,
     /// The reactor that serves the next connection.
     next_peer: usize,
     /// When a stop gives up on what is unsent. None: no stop was asked for.
@@ -128,14 +128,14 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             tick: 0,
             active: now.steady,
             pauses: Vec::new(),
-            silence_checked: now.steady,
+            patrolled: now.steady,
             next_peer: 0,
             stop_at: None,
         }
     }
 
-    /// Runs until all reactors are asked to stop, and then until all replies are sent or
-    /// [`Options::stop_within`] has passed.
+    /// Runs until all reactors are asked to stop, and then until all that was received is answered, or
+    /// [`Options::shutdown_timeout`] has passed.
     ///
     /// # Errors
     ///
@@ -162,7 +162,8 @@ impl<B: Backend, S: Service> Reactor<B, S> {
 
     /// True when it was stopped and its last connection is closed.
     pub fn is_finished(&self) -> bool {
-        self.stop_at.is_some() && self.connections.len() == 0
+        let is_empty = self.connections.len() == 0 && self.links.arrivals.is_empty();
+        self.stop_at.is_some() && is_empty
     }
 
     /// The backend: a simulation is steered through it.
@@ -185,6 +186,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         self.now = self.backend.now();
         self.tick += 1;
         self.links.stats.ticks.add(1);
+        if let Some(live) = &self.options.live_limits {
+            self.options.limits.follow(live);
+        }
         if !self.events.is_empty() {
             self.active = self.now.steady;
         }
@@ -227,30 +231,30 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     /// Starts one send for each connection that has something to say, and starts or stops receiving
     /// as its limits ask.
     fn send(&mut self) {
-        let limits = self.options.limits;
+        let limits = &self.options.limits;
         for &id in &self.touched {
             let Some(connection) = self.connections.get_mut(id) else { continue };
-            let bytes = connection.start_send(&mut self.outputs, |output, is_awaited| {
+            let outputs = &mut self.outputs;
+            let mut turn = Turn { now: self.now, tick: self.tick, limits, outputs };
+            connection.check_eof(&mut self.service, &mut turn);
+            let bytes = connection.start_send(turn.outputs, |output, is_awaited| {
                 self.backend.send(id, output, is_awaited)
             });
             if bytes > 0 {
                 self.links.stats.sends.add(1);
                 self.links.stats.bytes_out.add(bytes as u64);
             }
-            if !connection.check_water(&limits) {
-                self.links.stats.output_limit_closes.add(1);
+            if let Some(excess) = connection.check(limits, self.now.steady) {
+                excess.report(&self.links.stats);
                 connection.abandon();
             }
-            match (connection.recv, connection.wants_bytes(&limits)) {
-                (Recv::Idle, true) => {
-                    self.backend.start_recv(id);
-                    connection.recv = Recv::Armed;
-                }
-                (Recv::Armed, false) => {
-                    self.backend.stop_recv(id);
-                    connection.recv = Recv::Stopping;
-                }
-                _ => {}
+            if let Some(buffers) = connection.note() {
+                self.service.note(&connection.session, buffers);
+            }
+            match connection.next_recv(limits) {
+                NextRecv::Start(receive) => self.backend.start_recv(id, receive),
+                NextRecv::Stop => self.backend.stop_recv(id),
+                NextRecv::Leave => {}
             }
             if connection.is_runnable() && !connection.listed {
                 connection.listed = true;
@@ -291,10 +295,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         if !self.run_list.is_empty() || since_active < busy_poll {
             return Wait::No;
         }
-        let timeout = self.options.timeout.get() > 0 && self.connections.len() > 0;
-        let silence = timeout.then(|| self.silence_checked + SILENCE_CHECK);
+        let patrol = self.is_patrolled().then(|| self.patrolled + PATROL);
         let pauses = self.pauses.iter().map(|(_, until)| *until);
-        let alarms = pauses.chain(self.stop_at).chain(silence);
+        let alarms = pauses.chain(self.stop_at).chain(patrol);
         let alarms = alarms.map(|at| at.saturating_duration_since(self.now.steady));
         match alarms.chain(wish).min() {
             None => Wait::Forever,
@@ -322,38 +325,50 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         });
         match self.stop_at {
             None if self.links.stop.is_asked() => self.begin_stop(),
-            Some(at) if now >= at => self.end_all(Connection::abandon),
+            Some(at) if now >= at => self.abandon_all(),
             _ => {}
         }
-        if self.options.timeout.get() > 0 && now - self.silence_checked >= SILENCE_CHECK {
-            self.silence_checked = now;
-            self.close_silent();
+        if self.is_patrolled() && now - self.patrolled >= PATROL {
+            self.patrolled = now;
+            self.patrol();
         }
     }
 
-    /// No new connections, no new requests; what was answered may still leave.
+    /// True while connections may have to be closed for something that they do not do.
+    fn is_patrolled(&self) -> bool {
+        let soft = self.options.limits.output.soft > 0;
+        (soft || self.options.timeout.get() > 0) && self.connections.len() > 0
+    }
+
+    /// No new connections; those that are there close when what they have sent by now is answered.
     fn begin_stop(&mut self) {
-        self.stop_at = Some(self.now.steady + self.options.stop_within);
+        let seconds = self.options.shutdown_timeout.get();
+        self.stop_at = Some(self.now.steady + Duration::from_secs(seconds));
         self.pauses.clear();
-        (0..self.backend.listeners()).for_each(|listener| self.backend.stop_accept(listener));
-        self.end_all(Connection::drain);
-    }
-
-    fn end_all(&mut self, end: fn(&mut Connection<S::Session>)) {
-        let ids: Vec<_> = self.connections.ids().collect();
-        for id in ids {
-            self.with(id, end);
+        for listener in 0..self.backend.listeners() {
+            for socket in self.backend.stop_accept(listener) {
+                self.accepted(socket);
+            }
         }
+        self.connections.ids().for_each(|id| self.backend.finish_recv(id));
     }
 
-    /// Closes the connections on which nothing has come or gone for `timeout`.
-    fn close_silent(&mut self) {
-        let (now, timeout) = (self.now.steady, Duration::from_secs(self.options.timeout.get()));
+    fn abandon_all(&mut self) {
+        let ids: Vec<_> = self.connections.ids().collect();
+        ids.into_iter().for_each(|id| self.with(id, Connection::abandon));
+    }
+
+    /// Closes the connections on which nothing has come or gone for `timeout`, and looks at those that
+    /// have not been reading for a while.
+    fn patrol(&mut self) {
+        let (now, timeout) = (self.now.steady, self.options.timeout.get());
         let ids: Vec<_> = self.connections.ids().collect();
         for id in ids {
             let Some(connection) = self.connections.get_mut(id) else { continue };
-            if connection.is_silent(now, timeout) {
+            if timeout > 0 && connection.is_silent(now, Duration::from_secs(timeout)) {
                 self.with(id, Connection::abandon);
+            } else if connection.is_unsent() {
+                self.touch(id);
             }
         }
     }
@@ -377,7 +392,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let mut turn = Turn {
             now: self.now,
             tick: self.tick,
-            limits: self.options.limits,
+            limits: &self.options.limits,
             outputs: &mut self.outputs,
         };
         connection.answered(answer, &mut self.service, &mut turn);
@@ -389,6 +404,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             Event::Accepted(socket) => self.accepted(socket),
             Event::AcceptEnded { listener, error } => self.accept_ended(listener, error),
             Event::Received { id, arrival, more } => self.received(id, arrival, more),
+            Event::Filled { id, memory, end } => self.filled(id, memory, end),
             Event::RecvEnded { id, end } => self.recv_ended(id, end),
             Event::Sent { id, output, result } => {
                 let Some(connection) = self.connections.get_mut(id) else { return };
@@ -406,6 +422,9 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             self.links.stats.refused.add(1);
             return self.backend.refuse(socket, self.service.refusal());
         }
+        if self.stop_at.is_some() {
+            return self.adopt(socket); // the others may have ended
+        }
         let peer = self.next_peer;
         self.next_peer = (peer + 1) % self.links.peers.len().max(1);
         if peer == self.options.index {
@@ -419,20 +438,33 @@ impl<B: Backend, S: Service> Reactor<B, S> {
 
     /// Takes a connection in. It was counted among the clients before.
     fn adopt(&mut self, socket: B::Socket) {
-        if self.stop_at.is_some() {
-            return self.links.clients.leave();
-        }
         let id = self.connections.next_id();
         let Ok(endpoint) = self.backend.open(id, socket) else {
             return self.links.clients.leave();
         };
+        let refusal = self.service.refuses(&endpoint.address);
         let session = self.service.open(Peer {
             id,
             reactor: self.options.index,
             fd: endpoint.fd,
             address: endpoint.address,
+            connected: self.now.steady,
         });
-        self.connections.insert(Connection::new(session, self.now.steady));
+        let mut connection = Connection::new(session, self.now.steady);
+        if let Some(word) = refusal {
+            let mut turn = Turn {
+                now: self.now,
+                tick: self.tick,
+                limits: &self.options.limits,
+                outputs: &mut self.outputs,
+            };
+            connection.turn_away(word, &mut self.service, &mut turn);
+            self.links.stats.refused.add(1);
+        }
+        self.connections.insert(connection);
+        if self.stop_at.is_some() {
+            self.backend.finish_recv(id);
+        }
         self.links.stats.accepted.add(1);
         self.touch(id);
     }
@@ -463,7 +495,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let mut turn = Turn {
             now: self.now,
             tick: self.tick,
-            limits: self.options.limits,
+            limits: &self.options.limits,
             outputs: &mut self.outputs,
         };
         let service = &mut self.service;
@@ -473,6 +505,20 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             stats.bytes_in.add(bytes.len() as u64);
             connection.arrived(bytes, service, &mut turn);
         });
+        self.touch(id);
+    }
+
+    fn filled(&mut self, id: ConnId, memory: Vec<u8>, end: Option<RecvEnd>) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let mut turn = Turn {
+            now: self.now,
+            tick: self.tick,
+            limits: &self.options.limits,
+            outputs: &mut self.outputs,
+        };
+        let count = connection.filled(memory, end, &mut self.service, &mut turn);
+        self.links.stats.recvs.add(1);
+        self.links.stats.bytes_in.add(count as u64);
         self.touch(id);
     }
 
@@ -490,7 +536,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         let mut turn = Turn {
             now: self.now,
             tick: self.tick,
-            limits: self.options.limits,
+            limits: &self.options.limits,
             outputs: &mut self.outputs,
         };
         connection.run(&mut self.service, &mut turn);

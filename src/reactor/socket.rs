@@ -210,6 +210,18 @@ pub(super) fn recv(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     })
 }
 
+/// recv(2) without waiting, into the room behind the bytes in `memory`.
+pub(super) fn recv_behind(fd: BorrowedFd<'_>, memory: &mut Vec<u8>) -> io::Result<usize> {
+    let room = memory.spare_capacity_mut();
+    // SAFETY: the kernel writes within the room, and has written as many bytes as it says.
+    unsafe {
+        let (start, len) = (room.as_mut_ptr().cast(), room.len());
+        let count = check_len(libc::recv(fd.as_raw_fd(), start, len, libc::MSG_DONTWAIT))?;
+        memory.set_len(memory.len() + count);
+        Ok(count)
+    }
+}
+
 /// send(2) without waiting and without SIGPIPE.
 pub(super) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     // SAFETY: the kernel reads within the slice.
@@ -243,7 +255,26 @@ pub(super) fn refuse(socket: OwnedFd, reply: &[u8]) {
     let _ = send(socket.as_fd(), reply);
 }
 
-/// Ends both directions of a connection; what waits on it wakes up.
+/// Closes a listener for good. Returns the connections that waited to be accepted, as far as there are
+/// descriptors for them.
+pub(super) fn stop_listening(listener: BorrowedFd<'_>) -> Vec<OwnedFd> {
+    /// More than may wait at one time; without a bound, those who come fast enough could keep it busy.
+    const MOST: usize = 4096;
+    if set_nonblocking(listener, true).is_err() {
+        return Vec::new();
+    }
+    let waiting = std::iter::from_fn(|| accept(listener).ok()).take(MOST).collect();
+    shutdown(listener);
+    waiting
+}
+
+/// Lets no more bytes come: after those that have arrived, a receive finds the end.
+pub(super) fn finish_recv(fd: BorrowedFd<'_>) {
+    // SAFETY: takes no pointers. ENOTCONN says that the end is there already.
+    unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_RD) };
+}
+
+/// Ends both directions of a connection, or a listener; what waits on it wakes up.
 pub(super) fn shutdown(fd: BorrowedFd<'_>) {
     // SAFETY: takes no pointers. ENOTCONN says that the peer was faster.
     unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_RDWR) };

@@ -318,7 +318,7 @@ fn a_slow_reader_holds_up_nobody<K: Kind>() {
 
 fn too_slow_a_reader_is_closed<K: Kind>() {
     let mut options = Options::default();
-    options.limits.hard_limit = 100_000;
+    options.limits.output.hard = 100_000;
     options.limits.bytes_per_tick = 1 << 20;
     let server = Server::start::<K>(1, 10, options);
     let client = server.connect();
@@ -379,7 +379,7 @@ fn a_stop_sends_what_was_answered<K: Kind>() {
 }
 
 fn a_stop_does_not_wait_for_a_slow_reader<K: Kind>() {
-    let options = Options { stop_within: Duration::from_millis(50), ..Options::default() };
+    let options = Options { shutdown_timeout: Arc::new(Number::new(0)), ..Options::default() };
     let server = Server::start::<K>(1, 10, options);
     let slow = server.connect();
     let writer = write_aside(&slow, vec![0; 100_000_000]);

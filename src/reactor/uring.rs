@@ -14,7 +14,9 @@ use io_uring::{cqueue, opcode, squeue};
 
 use crate::mailbox::{ConnId, Doorbell};
 use crate::output::Output;
-use crate::reactor::backend::{Backend, Endpoint, Engine, Errno, Event, RecvEnd, Sending, Wait};
+use crate::reactor::backend::{
+    Backend, Endpoint, Engine, Errno, Event, LITTLE, Receive, RecvEnd, Sending, Wait,
+};
 use crate::reactor::buf_ring::{BufRing, Filled, GROUP};
 use crate::reactor::listener::Listener;
 use crate::reactor::socket;
@@ -27,6 +29,9 @@ pub use crate::reactor::uring_setup::{Unavailable, UringOptions};
 
 /// Bytes of one send: beyond, progress would be invisible for too long.
 const MAX_SEND: usize = 1 << 20;
+
+/// Bytes of one receive into memory; as for sends.
+const MAX_RECV: usize = 1 << 20;
 
 /// Bytes up to which a send is attempted: what a socket mostly has room for.
 const ATTEMPT: usize = 1 << 16;
@@ -58,6 +63,8 @@ pub struct Uring {
 struct Slot {
     fd: OwnedFd,
     receiving: bool,
+    /// Memory that is received into. The kernel writes behind its bytes until the completion has come.
+    filling: Option<Vec<u8>>,
     sending: Option<Departure>,
 }
 
@@ -235,6 +242,9 @@ impl Uring {
     ) {
         if !more && let Some(slot) = self.slot(id) {
             slot.receiving = false;
+            if let Some(memory) = slot.filling.take() {
+                return events.push(filled(id, memory, cqe.result()));
+            }
         }
         // A buffer has been taken only if bytes were received, whatever the flags say.
         let end = match (cqe.result(), cqueue::buffer_select(cqe.flags())) {
@@ -243,12 +253,7 @@ impl Uring {
                 return events.push(Event::Received { id, arrival, more });
             }
             (1.., None) => RecvEnd::Failed(Errno(libc::EIO)),
-            (0, _) => RecvEnd::Eof,
-            (error, _) => match -error {
-                libc::ENOBUFS => RecvEnd::Starved,
-                libc::ECANCELED | libc::EINTR | libc::EAGAIN => RecvEnd::Stopped,
-                errno => RecvEnd::Failed(Errno(errno)),
-            },
+            (result, _) => recv_end(result),
         };
         if !more {
             events.push(Event::RecvEnded { id, end });
@@ -321,6 +326,28 @@ impl Message {
     }
 }
 
+/// What became of a receive into memory.
+fn filled(id: ConnId, mut memory: Vec<u8>, result: i32) -> Event<Uring> {
+    if result <= 0 {
+        return Event::Filled { id, memory, end: Some(recv_end(result)) };
+    }
+    let len = memory.len() + result as usize;
+    assert!(len <= memory.capacity(), "the kernel writes where it was allowed to");
+    // SAFETY: the kernel has written so many bytes behind those that were there.
+    unsafe { memory.set_len(len) };
+    Event::Filled { id, memory, end: None }
+}
+
+/// Why a receive has ended without bytes.
+fn recv_end(result: i32) -> RecvEnd {
+    match -result {
+        0 => RecvEnd::Eof,
+        libc::ENOBUFS => RecvEnd::Starved,
+        libc::ECANCELED | libc::EINTR | libc::EAGAIN => RecvEnd::Stopped,
+        errno => RecvEnd::Failed(Errno(errno)),
+    }
+}
+
 /// Tries a multishot receive (6.0) on a stream that has already ended. On older kernels each
 /// receive is armed by itself.
 fn takes_multishot(ring: &mut Ring) -> io::Result<bool> {
@@ -373,8 +400,9 @@ impl Backend for Uring {
         unsafe { self.start(Op::Accept, id, entry) };
     }
 
-    fn stop_accept(&mut self, listener: usize) {
+    fn stop_accept(&mut self, listener: usize) -> Vec<OwnedFd> {
         self.cancel(Op::Accept, ConnId { index: listener as u32, generation: 0 });
+        socket::stop_listening(self.listeners[listener].as_fd())
     }
 
     fn refuse(&mut self, socket: OwnedFd, reply: &[u8]) {
@@ -387,22 +415,32 @@ impl Backend for Uring {
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, || None);
         }
-        self.slots[index] = Some(Slot { fd, receiving: false, sending: None });
+        self.slots[index] = Some(Slot { fd, receiving: false, filling: None, sending: None });
         Ok(endpoint)
     }
 
-    fn start_recv(&mut self, id: ConnId) {
+    fn start_recv(&mut self, id: ConnId, receive: Receive) {
         let multishot = self.multishot;
         let Some(slot) = self.slot(id) else { return };
         slot.receiving = true;
         let fd = Fd(slot.fd.as_raw_fd());
-        let entry = if multishot {
-            opcode::RecvMulti::new(fd, GROUP).build()
-        } else {
-            let entry = opcode::Recv::new(fd, std::ptr::null_mut(), 0).buf_group(GROUP).build();
+        // Into a buffer that the kernel picks, and no more than so many bytes; 0: what it holds.
+        let once = |most| {
+            let entry = opcode::Recv::new(fd, std::ptr::null_mut(), most).buf_group(GROUP).build();
             entry.flags(squeue::Flags::BUFFER_SELECT)
         };
-        // SAFETY: the entry points at nothing; the buffers it picks from are registered.
+        let entry = match receive {
+            Receive::Stream if multishot => opcode::RecvMulti::new(fd, GROUP).build(),
+            Receive::Stream => once(0),
+            Receive::Little => once(LITTLE as u32),
+            Receive::Into(memory) => {
+                let room = slot.filling.insert(memory).spare_capacity_mut();
+                let len = room.len().min(MAX_RECV) as u32;
+                opcode::Recv::new(fd, room.as_mut_ptr().cast(), len).build()
+            }
+        };
+        // SAFETY: the buffers that the kernel picks from are registered. Memory to be filled stays in
+        // the slot until the completion has come; growing `slots` moves its owner, not it.
         unsafe { self.start(Op::Recv, id, entry) };
     }
 
@@ -435,6 +473,12 @@ impl Backend for Uring {
             self.go_on_sending(id);
         }
         Sending::InFlight
+    }
+
+    fn finish_recv(&mut self, id: ConnId) {
+        if let Some(slot) = self.slot(id) {
+            socket::finish_recv(slot.fd.as_fd());
+        }
     }
 
     fn shutdown(&mut self, id: ConnId) {
@@ -482,8 +526,9 @@ impl Drop for Uring {
             }
         }
         if self.in_flight > 0 {
-            let sending = self.slots.drain(..).flatten().filter_map(|slot| slot.sending);
-            sending.for_each(std::mem::forget);
+            for slot in self.slots.drain(..).flatten() {
+                std::mem::forget((slot.sending, slot.filling));
+            }
             return;
         }
         // Fails only if the ring is beyond use, and then its end unregisters the buffers.

@@ -225,6 +225,23 @@ mod tests {
     }
 
     #[test]
+    fn each_flag_may_be_refused() {
+        type Flag = fn(&Rung) -> bool;
+        let flags: [(&str, Flag); 3] = [
+            ("L1", |rung| rung.no_sqarray),
+            ("L2", |rung| rung.defer_taskrun),
+            ("L3", |rung| rung.single_issuer),
+        ];
+        for (expected, refused) in flags {
+            let kernel = |rung: &Rung, _, _| {
+                if refused(rung) { Err(failing(libc::EINVAL)) } else { Ok(()) }
+            };
+            let (_, rung) = climb(&UringOptions::default(), kernel).unwrap();
+            assert_eq!(rung.name, expected);
+        }
+    }
+
+    #[test]
     fn scarce_memory_halves_the_queues_down_to_a_least() {
         let tried = RefCell::new(Vec::new());
         let scarce = |_: &Rung, entries, completions| {

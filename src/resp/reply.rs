@@ -46,6 +46,12 @@ impl<'a> Reply<'a> {
         self.version
     }
 
+    /// True when the replies have become too long: nothing of them will be sent, nor what is added.
+    #[inline]
+    pub fn is_cut(&self) -> bool {
+        self.output.is_cut()
+    }
+
     /// Where the replies go, for what is made elsewhere.
     #[inline]
     pub fn output(&mut self) -> &mut Output {
@@ -67,8 +73,7 @@ impl<'a> Reply<'a> {
     #[cold]
     pub fn error(&mut self, text: impl AsRef<[u8]>) {
         let text = text.as_ref();
-        let out = self.output.copied_mut();
-        out.reserve(text.len() + 3);
+        let Some(out) = self.output.room(text.len() + 3) else { return };
         out.push(b'-');
         out.extend(
             text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }),
@@ -88,8 +93,7 @@ impl<'a> Reply<'a> {
 
     #[inline]
     pub fn bulk(&mut self, value: &[u8]) {
-        let out = self.output.copied_mut();
-        out.reserve(LONGEST_HEADER + value.len() + 2);
+        let Some(out) = self.output.room(LONGEST_HEADER + value.len() + 2) else { return };
         header(out, b'$', value.len());
         out.extend_from_slice(value);
         out.extend_from_slice(b"\r\n");
@@ -188,8 +192,7 @@ impl<'a> Reply<'a> {
         if self.version == Version::V2 {
             return self.bulk(text);
         }
-        let out = self.output.copied_mut();
-        out.reserve(LONGEST_HEADER + text.len() + 6);
+        let Some(out) = self.output.room(LONGEST_HEADER + text.len() + 6) else { return };
         header(out, b'=', text.len() + 4);
         for part in [format.as_bytes(), b":", text, b"\r\n"] {
             out.extend_from_slice(part);
@@ -198,8 +201,7 @@ impl<'a> Reply<'a> {
 
     #[inline]
     fn line(&mut self, sigil: u8, text: &[u8]) {
-        let out = self.output.copied_mut();
-        out.reserve(text.len() + 3);
+        let Some(out) = self.output.room(text.len() + 3) else { return };
         out.push(sigil);
         out.extend_from_slice(text);
         out.extend_from_slice(b"\r\n");
@@ -207,8 +209,7 @@ impl<'a> Reply<'a> {
 
     #[inline]
     fn header(&mut self, sigil: u8, len: usize) {
-        let out = self.output.copied_mut();
-        out.reserve(LONGEST_HEADER);
+        let Some(out) = self.output.room(LONGEST_HEADER) else { return };
         header(out, sigil, len);
     }
 

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::{fmt, io, process};
+use std::{fmt, io};
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -167,26 +167,10 @@ fn reactor<B: Backend<Socket = OwnedFd>, S: Service>(
     let _ = report.send(Ok(backend.engine().clone()));
     let Ok((service, options)) = started.recv() else { return Ok(()) };
     let stop = Arc::clone(&links.stop);
-    let ended = {
-        let mut reactor = Reactor::new(backend, service, options, links);
-        let _guard = EndOnPanic;
-        reactor.run()
-    };
+    let ended = Reactor::new(backend, service, options, links).run();
     // Without one of its reactors the server would leave clients unanswered.
     stop.ask();
     ended
-}
-
-/// Ends the process if the thread panics. What that thread held may be half changed, and its
-/// clients, or others behind a lock of its, would wait for ever.
-struct EndOnPanic;
-
-impl Drop for EndOnPanic {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            process::abort();
-        }
-    }
 }
 
 /// Keeps this thread on a core. Where that is not allowed the scheduler decides, as for any thread.
@@ -228,6 +212,7 @@ impl fmt::Display for NoBackend {
 mod tests {
     use super::*;
     use crate::clock::Now;
+    use crate::command::panics;
     use crate::config::Directive;
     use crate::output::Output;
     use crate::reactor::listener::Address;
@@ -253,6 +238,8 @@ mod tests {
 
     /// Runs two reactors with a bug, and a client that meets it.
     fn meet_a_bug() {
+        env_logger::builder().filter_level(log::LevelFilter::Error).init();
+        panics::watch();
         let mut config = Config::default();
         for (name, text) in [("threads", "2"), ("backend", "epoll")] {
             config.start(Directive::find(name).unwrap(), text).unwrap();
@@ -277,8 +264,12 @@ mod tests {
         }
         let myself = std::env::current_exe().unwrap();
         let name = "server::crew::tests::a_panic_ends_the_process";
-        let mut child = process::Command::new(myself);
+        let mut child = std::process::Command::new(myself);
         let ended = child.args(["--exact", name]).env(CHILD, "1").output().unwrap();
         assert_eq!(ended.status.signal(), Some(libc::SIGABRT), "{ended:?}");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        let line = said.lines().find(|line| line.contains("panicked at")).unwrap_or_default();
+        let (thread, end) = ("thread reactor-", "as the test wants it; this ends the server");
+        assert!(line.contains(thread) && line.ends_with(end), "{said}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod crew;
 mod system;
+mod tls;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -14,21 +15,24 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::clock::Now;
+use crate::command::panics;
 use crate::config::{Config, Mode};
 use crate::instance::{Instance, run_id};
 use crate::mailbox::Stop;
 use crate::memory;
-use crate::reactor::Options;
 use crate::reactor::listener::{Address, BindError, Cause, Listener};
+use crate::reactor::{LiveLimits, Options};
 use crate::service::Service;
 use crate::service::echo::Echo;
 use crate::service::kv::Kv;
+use crate::service::tls::{Acceptor, Tls};
 use crate::stats::Clients;
 use crate::store::Keyspace;
 use crew::Crew;
 use system::System;
 
 pub use crew::NoBackend;
+pub use tls::TlsError;
 
 /// Runs a server until a signal or SHUTDOWN ends it.
 ///
@@ -36,14 +40,18 @@ pub use crew::NoBackend;
 ///
 /// It cannot listen where it should, has no backend to run on, or a backend broke while it ran.
 pub fn run(config: Config) -> Result<(), StartError> {
+    panics::watch();
+    let acceptor = tls::acceptor(&config).map_err(StartError::Tls)?;
     let listeners: Arc<[Listener]> = listen(&config)?.into();
     match config.mode {
-        Mode::Kv => serve(config, listeners, |instance, reactors| {
+        Mode::Kv => serve(config, listeners, acceptor, |instance, reactors| {
             let keyspaces = Keyspace::all(instance.config.databases, reactors).into_iter();
             let kv = |(index, keyspace)| Kv::new(keyspace, Arc::clone(instance), index);
             keyspaces.enumerate().map(kv).collect()
         }),
-        Mode::Echo => serve(config, listeners, |_, reactors| (0..reactors).map(|_| Echo).collect()),
+        Mode::Echo => {
+            serve(config, listeners, acceptor, |_, reactors| (0..reactors).map(|_| Echo).collect())
+        }
     }
 }
 
@@ -51,9 +59,10 @@ pub fn run(config: Config) -> Result<(), StartError> {
 fn serve<S: Service + Send + 'static>(
     mut config: Config,
     listeners: Arc<[Listener]>,
+    acceptor: Option<Arc<Acceptor>>,
     services: impl FnOnce(&Arc<Instance>, usize) -> Vec<S>,
 ) -> Result<(), StartError> {
-    let system = System::new(Arc::clone(&listeners), config.reactors());
+    let system = System::new(Arc::clone(&listeners), acceptor.clone(), config.reactors());
     system.begin(&config);
     let clients = Arc::new(Clients::new(config.maxclients.get() as usize));
     let crew = Crew::assemble(&config, &listeners, &clients).map_err(StartError::Backend)?;
@@ -61,22 +70,50 @@ fn serve<S: Service + Send + 'static>(
     let options = Options {
         busy_poll: Arc::clone(&config.busy_poll),
         timeout: Arc::clone(&config.timeout),
+        live_limits: Some(LiveLimits {
+            output: Arc::clone(&config.client_output_buffer_limit),
+            query: Arc::clone(&config.client_query_buffer_limit),
+        }),
+        shutdown_timeout: Arc::clone(&config.shutdown_timeout),
         ..Options::default()
     };
     let instance = Arc::new(instance(config, &crew, &listeners, clients));
     let signals = watch_signals(Arc::clone(&crew.stop)).map_err(StartError::Signals)?;
-    let reactors = crew.size();
-    announce(&instance, &listeners, reactors);
-    let outcome = crew.run(services(&instance, reactors), &options);
+    let services = services(&instance, crew.size()).into_iter().zip(&instance.reactors);
+    let services = services.map(|(service, reactor)| {
+        Tls::around(service, acceptor.clone(), Arc::clone(&reactor.mailbox))
+    });
+    let services = services.collect();
+    announce(&instance, &listeners, crew.size());
+    let outcome = crew.run(services, &options);
     signals.close();
     say("stopped");
     outcome.map_err(StartError::Broken)
 }
 
-/// Listens on every configured address. All TCP addresses share one port, also a free one.
+/// Listens on every configured address, with and without TLS.
 fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
     let mut listeners = Vec::new();
-    let mut port = config.port;
+    if config.port != 0 || config.tls_port == 0 {
+        listeners.extend(listen_at(config.port, config)?);
+    }
+    if config.tls_port != 0 {
+        listeners.extend(listen_at(config.tls_port, config)?);
+    }
+    if let Some(path) = &config.unixsocket {
+        let mode = Some(config.unixsocketperm).filter(|&mode| mode != 0);
+        let listener = Listener::unix(path, mode, config.tcp_backlog);
+        listeners.push(listener.map_err(StartError::Bind)?);
+    }
+    if listeners.is_empty() {
+        return Err(StartError::NowhereToListen);
+    }
+    Ok(listeners)
+}
+
+/// All TCP addresses share one port, also a free one.
+fn listen_at(mut port: u16, config: &Config) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = Vec::new();
     for bind in &config.bind {
         match Listener::tcp(SocketAddr::new(bind.ip, port), config.tcp_backlog) {
             Ok(listener) => {
@@ -90,14 +127,6 @@ fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
             }
             Err(error) => return Err(StartError::Bind(error)),
         }
-    }
-    if let Some(path) = &config.unixsocket {
-        let mode = Some(config.unixsocketperm).filter(|&mode| mode != 0);
-        let listener = Listener::unix(path, mode, config.tcp_backlog);
-        listeners.push(listener.map_err(StartError::Bind)?);
-    }
-    if listeners.is_empty() {
-        return Err(StartError::NowhereToListen);
     }
     Ok(listeners)
 }
@@ -134,7 +163,10 @@ fn announce(instance: &Instance, listeners: &[Listener], reactors: usize) {
     let version = env!("CARGO_PKG_VERSION");
     say(&format!("torc {version}: {engine}, {reactors} reactor{plural}, pid {pid}"));
     for listener in listeners {
-        say(&format!("listening on {}", listener.address()));
+        let address = listener.address();
+        let tls = instance.config.tls_port;
+        let is_tls = matches!(address, Address::Tcp(address) if address.port() == tls);
+        say(&format!("listening on {address}{}", if is_tls { " with TLS" } else { "" }));
     }
     say("ready");
 }
@@ -161,6 +193,7 @@ fn watch_signals(stop: Arc<Stop>) -> io::Result<signal_hook::iterator::Handle> {
 /// Why the server does not run, or no longer.
 #[derive(Debug)]
 pub enum StartError {
+    Tls(TlsError),
     Bind(BindError),
     NowhereToListen,
     Backend(NoBackend),
@@ -172,6 +205,7 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Tls(error) => error.fmt(f),
             Self::Bind(error) => error.fmt(f),
             Self::NowhereToListen => {
                 f.write_str("no address to listen on: bind is empty or unusable")

@@ -6,6 +6,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::config::{self, Config, ValueError, Values};
 use crate::reactor::listener::Listener;
+use crate::server::tls;
+use crate::service::tls::Acceptor;
 
 /// Open files that are not clients: standard streams, listeners, what is read for INFO.
 const OWN_FILES: u64 = 32;
@@ -17,13 +19,18 @@ const REACTOR_FILES: u64 = 2;
 #[derive(Debug)]
 pub(super) struct System {
     listeners: Arc<[Listener]>,
+    acceptor: Option<Arc<Acceptor>>,
     /// Open files that are not clients.
     own_files: u64,
 }
 
 impl System {
-    pub(super) fn new(listeners: Arc<[Listener]>, reactors: usize) -> Self {
-        Self { listeners, own_files: OWN_FILES + REACTOR_FILES * reactors as u64 }
+    pub(super) fn new(
+        listeners: Arc<[Listener]>,
+        acceptor: Option<Arc<Acceptor>>,
+        reactors: usize,
+    ) -> Self {
+        Self { listeners, acceptor, own_files: OWN_FILES + REACTOR_FILES * reactors as u64 }
     }
 
     /// Brings the values into force that the server starts with. Where the limit on open files does
@@ -67,6 +74,12 @@ impl config::System for System {
                 }
             }
             "tcp-keepalive" => self.keep_alive(values.tcp_keepalive.get()),
+            tls if tls.starts_with("tls-") => {
+                tls::reload(self.acceptor.as_deref(), values).map_err(|error| {
+                    log::warn!("TLS stays as it was: {error}");
+                    ValueError::Tls
+                })?;
+            }
             "loglevel" => log::set_max_level(values.loglevel.get().filter()),
             _ => {}
         }
@@ -95,7 +108,7 @@ mod tests {
     #[test]
     fn listeners_take_a_new_keepalive() {
         let listener = Listener::tcp("127.0.0.1:0".parse().unwrap(), 16).unwrap();
-        let system = System::new(Arc::new([listener]), 1);
+        let system = System::new(Arc::new([listener]), None, 1);
         let config = Config::default();
         system.begin(&config);
         let idle = || sockopt::tcp_keepidle(&system.listeners[0]).unwrap().as_secs();
@@ -108,7 +121,7 @@ mod tests {
     #[test]
     fn there_are_never_more_clients_than_files() {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-        let system = System::new(Arc::new([]), 2);
+        let system = System::new(Arc::new([]), None, 2);
         assert_eq!(system.most_clients(3), 3);
         if hard < u64::from(u32::MAX) {
             let most = hard - OWN_FILES - 2 * REACTOR_FILES;

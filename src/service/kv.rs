@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::client_memory::ClientMemory;
 use super::look_ahead::LookAhead;
-use super::pipeline::{Pipeline, Then};
-use super::{Next, Peer, Served, Service};
+use super::pipeline::{AHEAD, Pipeline, Then};
+use super::{Buffers, Next, Peer, PeerAddress, Served, Service};
 use crate::clock::Now;
-use crate::command::blocking;
 use crate::command::dispatch::Worker;
+use crate::command::table::Entry;
+use crate::command::{blocking, panics};
 use crate::instance::Instance;
-use crate::output::Output;
+use crate::output::{Mark, Output};
 use crate::resp::limits::ProtocolError;
 use crate::resp::{Limits, Reply};
 use crate::session::{Blocked, Replies, Session};
@@ -29,16 +31,44 @@ const TURN_INPUT: usize = 64 * 1024;
 /// The longest that one round of active expiry may take.
 const SWEEP_TIME: Duration = Duration::from_millis(1);
 
+/// What a client from elsewhere is told in protected mode: the words of Redis 7.0.
+const PROTECTED: &[u8] =
+    b"-DENIED Redis is running in protected mode because protected mode is enabled and no \
+  password is set for the default user. In this mode connections are only accepted \
+  from the loopback interface. If you want to connect from external computers to \
+  Redis you may adopt one of the following solutions: 1) Just disable protected mode \
+  sending the command 'CONFIG SET protected-mode no' from the loopback interface by \
+  connecting to Redis from the same host the server is running, however MAKE SURE \
+  Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to \
+  make this change permanent. 2) Alternatively you can just disable the protected \
+  mode by editing the Redis configuration file, and setting the protected mode option \
+  to 'no', and then restarting the server. 3) If you started the server manually just \
+  for testing, restart it with the '--protected-mode no' option. 4) Setup a an \
+  authentication password for the default user. NOTE: You only need to do one of the \
+  above things in order for the server to start accepting connections from the \
+  outside.\r\n";
+
 /// One reactor's key-value service.
 pub struct Kv {
     worker: Worker,
     /// Serves one connection after the other: those whose requests come whole leave nothing in it.
     pipeline: Pipeline,
     look_ahead: LookAhead,
+    running: Running,
     /// When the next round of active expiry is due.
     next_sweep: Option<Instant>,
     /// Until when this reactor's blocked clients wait, with their numbers.
     deadlines: BTreeSet<(Instant, u64)>,
+    client_memory: ClientMemory,
+}
+
+/// The request that runs, should it not come to its end.
+#[derive(Clone, Copy, Default)]
+struct Running {
+    /// Where it ends in the input.
+    end: usize,
+    /// Where its reply begins.
+    reply: Mark,
 }
 
 impl Kv {
@@ -49,8 +79,15 @@ impl Kv {
 
     fn with(worker: Worker) -> Self {
         let (pipeline, look_ahead) = (Pipeline::default(), LookAhead::default());
-        let deadlines = BTreeSet::new();
-        Self { worker, pipeline, look_ahead, next_sweep: None, deadlines }
+        Self {
+            worker,
+            pipeline,
+            look_ahead,
+            running: Running::default(),
+            next_sweep: None,
+            deadlines: BTreeSet::new(),
+            client_memory: ClientMemory::default(),
+        }
     }
 
     /// Runs the whole requests at the front of `input`, which lies in `memory` if that is shared.
@@ -68,23 +105,15 @@ impl Kv {
             let rest = &input[consumed..];
             let limits = self.limits(session);
             let then = self.pipeline.parse(rest, &limits);
+            let commands = self.look_up(session, rest);
             let requests = self.pipeline.len();
-            if requests > 1 {
-                for index in 0..requests {
-                    self.look_ahead.add(
-                        &mut self.worker.keyspace,
-                        session.db,
-                        self.pipeline.args(index, rest),
-                    );
-                }
-            }
-            self.look_ahead.complete(&mut self.worker.keyspace);
-            for index in 0..requests {
+            for (index, found) in commands.iter().enumerate().take(requests) {
                 let args = self.pipeline.args(index, rest).within(memory);
-                if !args.is_empty() {
-                    self.worker.dispatch(session, args, output, now);
-                }
                 let done = consumed + self.pipeline.end(index + 1);
+                if !args.is_empty() {
+                    self.running = Running { end: done, reply: output.mark() };
+                    self.worker.dispatch(*found, session, args, output, now);
+                }
                 if let Some(next) = end_of_turn(session, output, done) {
                     self.pipeline.take_unfinished(); // it comes again
                     return Served { consumed: done, next };
@@ -103,6 +132,23 @@ impl Kv {
                 }
             }
         }
+    }
+
+    /// Finds the commands of the requests that were parsed, and fetches what these will look at.
+    #[inline]
+    fn look_up(&mut self, session: &Session, input: &[u8]) -> [Option<Entry>; AHEAD] {
+        let mut commands = [None; AHEAD];
+        let requests = self.pipeline.len();
+        for (index, found) in commands.iter_mut().enumerate().take(requests) {
+            let args = self.pipeline.args(index, input);
+            *found = self.worker.look_up(args);
+            // Of a single one, the reactor has told before.
+            if requests > 1 {
+                self.look_ahead.add(&mut self.worker.keyspace, session.db, *found, args);
+            }
+        }
+        self.look_ahead.complete(&mut self.worker.keyspace);
+        commands
     }
 
     #[inline]
@@ -138,10 +184,32 @@ impl Kv {
         }
         self.worker.begin(now);
         self.worker.keyspace.set_touch(!session.client.no_touch.load(Ordering::Relaxed));
-        let served = self.requests(session, input, memory, output, now);
-        self.deadlines.extend(deadline(session));
+        let requests = || self.requests(session, input, memory, output, now);
+        let served = match panics::contain(requests) {
+            Ok(served) => served,
+            Err(number) => self.give_up(number, session, output, now),
+        };
+        if session.blocked.is_some() {
+            self.deadlines.extend(deadline(session));
+            self.client_memory.grew(); // its request waits in the store
+        }
         self.publish(session, now);
         served
+    }
+
+    /// Answers the request of which the command has panicked; those behind it have another turn.
+    #[cold]
+    fn give_up(
+        &mut self,
+        number: u16,
+        session: &mut Session,
+        output: &mut Output,
+        now: Now,
+    ) -> Served {
+        let Running { end, reply } = self.running;
+        self.worker.give_up(number, session, reply, output, now);
+        self.pipeline.take_unfinished(); // it comes again
+        Served { consumed: end, next: if session.closing { Next::Close } else { Next::Yield } }
     }
 
     /// Publishes what the batch has counted, for INFO and CLIENT LIST on any reactor.
@@ -196,7 +264,8 @@ fn deadline(session: &Session) -> Option<(Instant, u64)> {
 /// Whether a connection's turn ends after a request, of which `consumed` bytes were run.
 #[inline]
 fn end_of_turn(session: &Session, output: &Output, consumed: usize) -> Option<Next> {
-    if session.closing {
+    // What follows a reply that was too long could not be answered.
+    if session.closing || output.is_cut() {
         return Some(Next::Close);
     }
     if session.blocked.is_some() {
@@ -209,8 +278,9 @@ impl Service for Kv {
     type Session = Session;
 
     fn open(&mut self, peer: Peer) -> Session {
+        self.client_memory.grew();
         let instance = &self.worker.instance;
-        let client = instance.clients.add(peer, Instant::now());
+        let client = instance.clients.add(peer);
         Session::new(client, instance.config.requirepass.get().is_empty())
     }
 
@@ -242,13 +312,19 @@ impl Service for Kv {
         }
         let limits = self.limits(session);
         if let Some(args) = self.pipeline.first(input, &limits) {
-            self.look_ahead.add(&mut self.worker.keyspace, session.db, args);
+            let found = self.worker.look_up(args);
+            self.look_ahead.add(&mut self.worker.keyspace, session.db, found, args);
         }
     }
 
     fn answered(&mut self, session: &mut Session, answer: Output, output: &mut Output) {
         self.forget_deadline(session);
         self.worker.answered(session, answer, output);
+    }
+
+    fn note(&mut self, session: &Session, buffers: Buffers) {
+        session.client.note_buffers(buffers);
+        self.client_memory.grew();
     }
 
     fn close(&mut self, session: Session) {
@@ -259,6 +335,12 @@ impl Service for Kv {
             self.worker.keyspace.leave();
         }
         self.worker.instance.clients.remove(session.client.id);
+    }
+
+    fn refuses(&self, address: &PeerAddress) -> Option<&'static [u8]> {
+        let config = &self.worker.instance.config;
+        let is_open = !config.protected_mode.get() || !config.requirepass.get().is_empty();
+        (!is_open && !address.is_local()).then_some(PROTECTED)
     }
 
     fn refusal(&self) -> &'static [u8] {
@@ -275,11 +357,14 @@ impl Service for Kv {
 
     fn housekeep(&mut self, now: Now) -> Option<Duration> {
         let wait = self.end_waits(now);
+        let Worker { instance, .. } = &self.worker;
+        let evicted = &self.worker.stats().evicted_clients;
+        let look = self.client_memory.keep(instance, now.steady, evicted);
         if self.worker.keep_room(now) {
             self.publish_tally();
             return Some(Duration::ZERO);
         }
-        [wait, self.sweep(now)].into_iter().flatten().min()
+        [wait, look, self.sweep(now)].into_iter().flatten().min()
     }
 }
 
@@ -311,6 +396,7 @@ impl Kv {
 mod tests {
     use super::*;
     use crate::command::harness::Harness;
+    use crate::config::{Config, Directive};
     use crate::mailbox::Message;
     use crate::memory;
 
@@ -405,6 +491,25 @@ mod tests {
         assert!(output.segments(0).eq([b"*-1\r\n"]));
         assert_eq!(session.blocked, None);
         kv.close(session);
+    }
+
+    #[cfg(debug_assertions)] // DEBUG PANIC
+    #[test]
+    fn requests_behind_a_panic_are_run() {
+        let mut config = Config::default();
+        let directive = Directive::find("enable-debug-command").unwrap();
+        config.start(directive, "yes").unwrap();
+        let mut harness = Harness::with_config(config);
+        let mut kv = Kv::with(harness.worker);
+        let mut output = Output::new();
+        let requests = b"RPUSH k v\r\nDEBUG PANIC k\r\nDBSIZE\r\n*1\r\n$4\r\nPI";
+        let mut serve =
+            |from| kv.serve(&mut harness.session, &requests[from..], &mut output, harness.now);
+        assert_eq!(serve(0), Served { consumed: 26, next: Next::Yield });
+        assert_eq!(serve(26), Served { consumed: 8, next: Next::Read { missing: 4 } });
+        let bytes: Vec<u8> = output.segments(0).flatten().copied().collect();
+        let internal = "-ERR internal error, the command was given up: see the server's log\r\n";
+        assert_eq!(String::from_utf8(bytes).unwrap(), format!(":1\r\n{internal}:0\r\n"));
     }
 
     #[test]

@@ -1,29 +1,43 @@
-//! Keys of requests that are about to run, fetched into the processor's cache in two steps.
+//! What requests that are about to run will look at, fetched into the processor's cache.
 //!
-//! To find an entry is to wait for memory twice: for the bucket that names it, and for the entry.
-//! Each step is taken for all requests at hand before the next one, so that the waits overlap.
+//! Each step on the way there is taken for all requests at hand before the next one, so that their
+//! waits for memory overlap.
 
+use crate::command::table::Entry;
 use crate::resp::Args;
-use crate::store::{Ahead, Keyspace};
+use crate::store::{Ahead, Keyspace, Sought};
 
 #[derive(Default)]
 pub(super) struct LookAhead {
-    /// Keys whose buckets are on their way.
+    /// Those that have steps left to take.
     pending: Vec<Ahead>,
 }
 
 impl LookAhead {
-    /// Fetches the bucket of a request's key: most requests have it as their second word, and of
-    /// those that have not, a wrong guess costs little.
+    /// Takes the first step for a request: most have their key as the second word, and of those
+    /// that have not, a wrong guess costs little.
     #[inline]
-    pub(super) fn add(&mut self, keyspace: &mut Keyspace, db: usize, args: Args<'_>) {
+    pub(super) fn add(
+        &mut self,
+        keyspace: &mut Keyspace,
+        db: usize,
+        found: Option<Entry>,
+        args: Args<'_>,
+    ) {
         let Some(key) = args.get(1) else { return };
-        self.pending.extend(keyspace.fetch_bucket(db, key));
+        let sought = found.map_or(Sought::Entry, |entry| entry.sought(args));
+        let Some(ahead) = keyspace.fetch_bucket(db, key, sought) else { return };
+        // A pipeline often goes to one key.
+        if !self.pending.last().is_some_and(|last| last.is_like(&ahead)) {
+            self.pending.push(ahead);
+        }
     }
 
-    /// Fetches the entries that the buckets name.
+    /// Takes all other steps.
     #[inline]
     pub(super) fn complete(&mut self, keyspace: &mut Keyspace) {
-        self.pending.drain(..).for_each(|ahead| keyspace.fetch_entry(ahead));
+        self.pending.retain_mut(|ahead| keyspace.fetch_entry(ahead));
+        self.pending.iter().for_each(|ahead| keyspace.fetch_collection(ahead));
+        self.pending.drain(..).for_each(|ahead| keyspace.fetch_element(&ahead));
     }
 }

@@ -1,9 +1,13 @@
 //! What a reactor does for its connections: bytes in, bytes out, time as a parameter.
 
+mod client_memory;
 pub mod echo;
+pub(crate) mod incoming;
 pub mod kv;
 mod look_ahead;
 mod pipeline;
+mod tail;
+pub mod tls;
 
 use std::time::Duration;
 
@@ -12,7 +16,7 @@ use bytes::Bytes;
 use crate::clock::Now;
 use crate::output::Output;
 
-pub use crate::peer::{Peer, PeerAddress};
+pub use crate::peer::{Buffers, Peer, PeerAddress};
 
 /// A protocol. It knows no sockets: a reactor hands it what arrived and sends what it answers.
 pub trait Service {
@@ -55,8 +59,21 @@ pub trait Service {
         output.append(answer);
     }
 
+    /// Nothing more of what this session's connection sends is served. The connection closes when
+    /// all of `output` is sent.
+    fn finish(&mut self, _session: &mut Self::Session, _output: &mut Output) {}
+
+    /// So much is in a connection's buffers now. Short replies that are about to leave are none of
+    /// it, and as long as there is nothing else nobody calls this.
+    fn note(&mut self, _session: &Self::Session, _buffers: Buffers) {}
+
     /// The connection is gone.
     fn close(&mut self, session: Self::Session);
+
+    /// What a connection from there is told before it is closed, if it is not wanted.
+    fn refuses(&self, _address: &PeerAddress) -> Option<&'static [u8]> {
+        None
+    }
 
     /// What a connection is told that comes when `maxclients` are connected.
     fn refusal(&self) -> &'static [u8] {
@@ -89,7 +106,7 @@ pub struct Served {
 pub enum Next {
     /// More bytes. The number, if not 0, is how many are known to be missing.
     Read { missing: usize },
-    /// Its turn was long enough; whole requests may remain in the input.
+    /// Its turn was long enough, and it needs another one: even if nothing remains in the input.
     Yield,
     /// Nothing before its answer has come, see [`Service::answered`]. What it sends meanwhile waits.
     Block,

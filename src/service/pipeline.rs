@@ -7,7 +7,7 @@ use crate::resp::limits::ProtocolError;
 use crate::resp::{Args, Limits, Parser, Status, Unfinished};
 
 /// Requests that are parsed before the first of them runs.
-const AHEAD: usize = 16;
+pub(super) const AHEAD: usize = 16;
 
 /// Whole requests from the front of some input.
 #[derive(Default)]

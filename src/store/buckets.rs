@@ -67,13 +67,13 @@ impl<T> Buckets<T> {
         }
     }
 
-    /// The entry that most likely has this hash; it is not looked at.
+    /// The position of the entry that most likely has this hash; it is not looked at.
     #[inline]
-    pub(super) fn guess(&self, hash: u64) -> Option<&T> {
+    pub(super) fn guess(&self, hash: u64) -> Option<usize> {
         for at in self.way(hash) {
             let bucket = &self.buckets[at];
             if let Some(slot) = bucket.candidates(tag(hash)).next() {
-                return bucket.slots[slot].as_ref();
+                return Some(at * STRIDE + slot);
             }
             if bucket.passed == 0 {
                 break;
@@ -181,8 +181,12 @@ impl<T> Buckets<T> {
     #[inline]
     fn way(&self, hash: u64) -> impl Iterator<Item = usize> + use<T> {
         let buckets = self.buckets.len();
-        let home = self.home(hash);
-        (home..buckets).chain(0..home)
+        let mut next = self.home(hash);
+        (0..buckets).map(move |_| {
+            let at = next;
+            next = if at + 1 == buckets { 0 } else { at + 1 };
+            at
+        })
     }
 
     #[inline]
@@ -224,10 +228,11 @@ impl<T> Bucket<T> {
 }
 
 /// The next number of buckets that a table may have: four sizes to each power of two, which are
-/// those that the allocator has, too, so that nothing of a block is left over.
+/// those that the allocator has, too, less the bucket that it adds to align the others.
 fn size_above(buckets: usize) -> usize {
-    let step = 1 << (buckets.max(4).ilog2() - 2);
-    (buckets / step + 1) * step
+    let block = buckets + 1;
+    let step = 1 << (block.max(4).ilog2() - 2);
+    (block / step + 1) * step - 1
 }
 
 /// From the highest bits of the hash; those between choose the segment.
@@ -312,8 +317,8 @@ mod tests {
     fn sizes_are_those_of_the_allocator() {
         let sizes: Vec<_> =
             iter::successors(Some(0), |&size| Some(size_above(size))).take(16).collect();
-        assert_eq!(sizes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28]);
-        assert_eq!((size_above(1279), size_above(1280)), (1280, 1536));
+        assert_eq!(sizes, [0, 1, 2, 3, 4, 5, 6, 7, 9, 11, 13, 15, 19, 23, 27, 31]);
+        assert_eq!((size_above(1278), size_above(1279)), (1279, 1535));
     }
 
     #[test]

@@ -253,7 +253,7 @@ impl Entry {
     pub(super) fn soonest(&self) -> Option<u64> {
         let elements = match self.value() {
             Value::Hash(hash) => hash.soonest(),
-            _ => None,
+            Value::String(_) | Value::List(_) | Value::Set(_) | Value::SortedSet(_) => None,
         };
         self.expiry().into_iter().chain(elements).min()
     }
@@ -263,7 +263,7 @@ impl Entry {
     pub(super) fn is_over(&self, now_ms: u64) -> bool {
         match self.value() {
             Value::Hash(hash) => hash.is_over(now_ms),
-            _ => false,
+            Value::String(_) | Value::List(_) | Value::Set(_) | Value::SortedSet(_) => false,
         }
     }
 

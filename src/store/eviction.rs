@@ -126,7 +126,7 @@ impl Keyspace {
     fn look_into(&mut self, place: Place, policy: Policy, wanted: usize) -> usize {
         let (now_ms, hasher) = (self.now_ms, &self.hasher);
         let (clock, evictor) = (&self.clock, &mut self.evictor);
-        self.side.visit(place, |segment, _| {
+        self.side.visit(place, |segment| {
             if segment.len() == 0 || (policy.expiring && segment.expiring() == 0) {
                 return 0;
             }
@@ -156,7 +156,7 @@ impl Keyspace {
     fn give_up(&mut self, candidate: Candidate, order: Order) -> bool {
         let Candidate { score: judged, db, hash } = candidate;
         let (now_ms, hasher, clock) = (self.now_ms, &self.hasher, &self.clock);
-        let removed = self.side.visit(place(db, hash), |segment, counts| {
+        let removed = self.side.visit_with_counts(place(db, hash), |segment, counts| {
             let position = segment.position_of_hash(hasher, hash)?;
             let entry = segment.at(position)?;
             if score(entry, order, clock, now_ms) < judged {

@@ -116,7 +116,7 @@ impl Keyspace {
         let Sweep { db, segment, position, rehashes } = self.sweep;
         let (now_ms, hasher) = (self.now_ms, &self.hasher);
         let mut changes = Vec::new();
-        let next = self.side.visit(Place { db, segment }, |table, counts| {
+        let next = self.side.visit_with_counts(Place { db, segment }, |table, counts| {
             if table.expiring() == 0 || (position == 0 && table.soonest() >= now_ms) {
                 return None;
             }

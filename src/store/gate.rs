@@ -37,7 +37,7 @@ struct Common {
 
 /// Segments come into being when a database is first used.
 #[derive(Default)]
-struct Database(OnceLock<Box<[Locked]>>);
+struct Database(OnceLock<Box<[Locked; SEGMENTS]>>);
 
 /// On a cache line of its own.
 #[repr(align(64))]
@@ -207,16 +207,25 @@ impl Side {
         }
     }
 
-    /// A segment that this side may touch, with the side's counts for its database.
+    /// A segment that this side may touch.
     ///
     /// # Panics
     /// When the segment is neither held nor the store excluded: the command's key table is wrong.
     #[inline]
-    pub(super) fn segment(&mut self, place: Place) -> (&mut Segment, &Counts) {
+    pub(super) fn segment(&mut self, place: Place) -> &mut Segment {
         self.assert_held(place);
         // SAFETY: no other side may touch this segment now: there is none, or its lock is held
         // here, or all others are shut out.
         unsafe { self.reach(place) }
+    }
+
+    /// As [`Side::segment`], with the side's counts for its database.
+    #[inline]
+    pub(super) fn segment_and_counts(&mut self, place: Place) -> (&mut Segment, &Counts) {
+        self.assert_held(place);
+        let counts = self.counts(place.db);
+        // SAFETY: as in `segment`.
+        (unsafe { self.reach(place) }, counts)
     }
 
     /// As [`Side::segment`], to look at several at the same time.
@@ -237,38 +246,46 @@ impl Side {
         }
     }
 
-    /// A segment, with the side's counts for its database.
+    /// A segment.
     ///
     /// # Safety
-    /// No other side may touch this segment for as long as it is borrowed. `&mut self` keeps this
-    /// side to one segment at a time.
+    /// No other side may touch this segment for as long as it is borrowed, and this side asks for one
+    /// segment at a time, which `&mut self` of its callers sees to.
     #[inline]
-    unsafe fn reach(&mut self, place: Place) -> (&mut Segment, &Counts) {
-        let database = self.database(place.db);
-        let locked = self.common.databases[database].segment(place.segment);
+    #[expect(clippy::mut_from_ref, reason = "the cell is what tells them apart")]
+    unsafe fn reach(&self, place: Place) -> &mut Segment {
         // SAFETY: the caller's promise.
-        let segment = unsafe { &mut *locked.segment.get() };
-        (segment, &self.common.places[self.index].counts[database])
+        unsafe { &mut *self.locked(place).segment.get() }
     }
 
-    /// Visits one segment, locking it for the visit if needed. Nothing may be held.
-    pub(super) fn visit<R>(
+    #[inline]
+    fn counts(&self, db: usize) -> &Counts {
+        &self.common.places[self.index].counts[self.database(db)]
+    }
+
+    /// As [`Side::visit`], with the side's counts for the database.
+    pub(super) fn visit_with_counts<R>(
         &mut self,
         place: Place,
         look: impl FnOnce(&mut Segment, &Counts) -> R,
     ) -> R {
+        let common = Arc::clone(&self.common);
+        let counts = &common.places[self.index].counts[self.database(place.db)];
+        self.visit(place, |segment| look(segment, counts))
+    }
+
+    /// Visits one segment, locking it for the visit if needed. Nothing may be held.
+    #[inline]
+    pub(super) fn visit<R>(&mut self, place: Place, look: impl FnOnce(&mut Segment) -> R) -> R {
         if self.grip != Grip::Batch {
-            let (segment, counts) = self.segment(place);
-            return look(segment, counts);
+            return look(self.segment(place));
         }
         assert!(self.held.is_empty(), "a visitor holds nothing: two locks need an order");
-        self.locked(place).lock.lock();
+        let locked = self.locked(place);
+        locked.lock.lock();
+        let _visit = Visit(&locked.lock);
         // SAFETY: its lock is held until the visit is over.
-        let (segment, counts) = unsafe { self.reach(place) };
-        let seen = look(segment, counts);
-        // SAFETY: locked above.
-        unsafe { self.locked(place).lock.unlock() };
-        seen
+        look(unsafe { self.reach(place) })
     }
 
     /// How many keys a database has, and how many of them expire.
@@ -304,7 +321,7 @@ impl Side {
             place.counts[database].expiring.reset();
             place.counts[database].shedding.reset();
         }
-        let take = |segment| self.segment(Place { db, segment }).0.take_keys();
+        let take = |segment| self.segment(Place { db, segment }).take_keys();
         (0..SEGMENTS).map(take).collect()
     }
 
@@ -317,6 +334,7 @@ impl Side {
         self.common.order[db].load(Ordering::Relaxed)
     }
 
+    #[inline]
     fn locked(&self, place: Place) -> &Locked {
         self.common.databases[self.database(place.db)].segment(place.segment)
     }
@@ -328,11 +346,34 @@ impl Drop for Side {
     }
 }
 
+/// A lock that is held for a visit, and no longer: not even if the visitor panics.
+struct Visit<'a>(&'a RawMutex);
+
+impl Drop for Visit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: `visit` locked it.
+        unsafe { self.0.unlock() };
+    }
+}
+
 impl Database {
     #[inline]
     fn segment(&self, index: usize) -> &Locked {
-        let fresh = || Locked { lock: RawMutex::INIT, segment: UnsafeCell::default() };
-        &self.0.get_or_init(|| (0..SEGMENTS).map(|_| fresh()).collect())[index]
+        match self.0.get() {
+            Some(segments) => &segments[index % SEGMENTS],
+            None => self.create(index),
+        }
+    }
+
+    #[cold]
+    fn create(&self, index: usize) -> &Locked {
+        let segments = self.0.get_or_init(|| {
+            let fresh = || Locked { lock: RawMutex::INIT, segment: UnsafeCell::default() };
+            let segments: Box<[Locked]> = (0..SEGMENTS).map(|_| fresh()).collect();
+            segments.try_into().ok().expect("so many were collected")
+        });
+        &segments[index % SEGMENTS]
     }
 }
 
@@ -399,7 +440,7 @@ mod tests {
                             side.hold((0..4).map(of));
                         }
                         side.release();
-                        side.visit(HERE, |segment, _| {
+                        side.visit(HERE, |segment| {
                             let key = (round * 4 + n).to_le_bytes();
                             let value = super::super::value::New::Integer(0);
                             segment.insert(&hasher, hasher.hash_one(&key[..]), &key, value, None);
@@ -408,7 +449,7 @@ mod tests {
                     }
                     side.enter();
                     side.exclude();
-                    let len = side.segment(HERE).0.len();
+                    let len = side.segment(HERE).len();
                     assert!((1000..=4000).contains(&len));
                 });
             }

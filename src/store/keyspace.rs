@@ -125,30 +125,11 @@ impl Keyspace {
         self.side.release();
     }
 
-    /// Starts fetching what tells where a key stands into the processor's cache; the outcome is for
-    /// [`Keyspace::fetch_entry`]. Nothing may be held.
-    #[inline]
-    pub fn fetch_bucket(&mut self, db: usize, key: &[u8]) -> Option<Ahead> {
-        if self.side.is_untouched(db) {
-            return None;
-        }
-        let hash = self.hasher.hash_one(key);
-        let place = place(db, hash);
-        self.side.visit(place, |segment, _| segment.fetch_bucket(hash));
-        Some(Ahead { place, hash })
-    }
-
-    /// Starts fetching the entry of a key whose bucket has come meanwhile.
-    #[inline]
-    pub fn fetch_entry(&mut self, ahead: Ahead) {
-        self.side.visit(ahead.place, |segment, _| segment.fetch_entry(ahead.hash));
-    }
-
     /// The value of a key that is there and not expired. Counts a hit or a miss.
     #[inline]
     pub fn read(&mut self, db: usize, key: &[u8]) -> Option<Value<'_>> {
         let (place, position) = self.look_up(db, key)?;
-        let (segment, _) = self.side.segment(place);
+        let segment = self.side.segment(place);
         let entry = segment.at_mut(position)?;
         if self.touch {
             self.clock.touch(entry);
@@ -202,7 +183,7 @@ impl Keyspace {
 
     #[inline]
     fn peek_at(&mut self, place: Place, position: usize) -> Option<Peek<'_>> {
-        let (segment, _) = self.side.segment(place);
+        let segment = self.side.segment(place);
         Some(Peek { entry: segment.at(position)?, segment, clock: &self.clock })
     }
 
@@ -217,27 +198,19 @@ impl Keyspace {
         let hash = self.hasher.hash_one(key);
         let place = place(db, hash);
         let position = self.live(place, hash, key);
-        let (segment, counts) = self.side.segment(place);
+        let (segment, counts) = self.side.segment_and_counts(place);
         let hasher = &self.hasher;
-        let mut slot = Slot { segment, counts, hasher, key, hash, position, change: None };
-        let outcome = change(&mut slot);
-        if let Some(change) = slot.change {
-            if let Some(entry) = slot.position.and_then(|position| slot.segment.at_mut(position)) {
-                self.clock.touch(entry);
-            }
-            let queues = slot.segment.queues.as_ref();
-            if change == Change::Set && queues.is_some_and(|queues| queues.has(key)) {
-                self.ready.push_back((db, key.into()));
-            }
-            self.changed(change);
-        }
-        outcome
+        let half_done = false;
+        let slot = Slot { segment, counts, hasher, key, hash, position, change: None, half_done };
+        let (clock, ready, tally) = (&mut self.clock, &mut self.ready, &mut self.tally);
+        let mut write = Write { slot, db, clock, ready, tally };
+        change(&mut write.slot)
     }
 
     /// Notes a use that a key had elsewhere.
     pub fn set_use(&mut self, db: usize, key: &[u8], last_use: Use) {
         let Some((place, position)) = self.find(db, key) else { return };
-        if let Some(entry) = self.side.segment(place).0.at_mut(position) {
+        if let Some(entry) = self.side.segment(place).at_mut(position) {
             self.clock.set_use(entry, last_use);
         }
     }
@@ -276,7 +249,7 @@ impl Keyspace {
                 continue;
             }
             for segment in 0..SEGMENTS {
-                self.side.visit(Place { db, segment }, |segment, _| segment.distrust_soonest());
+                self.side.visit(Place { db, segment }, |segment| segment.distrust_soonest());
             }
         }
         self.changed(Change::Set);
@@ -303,7 +276,7 @@ impl Keyspace {
             return sum;
         }
         for segment in 0..SEGMENTS {
-            self.side.visit(Place { db, segment }, |segment, _| {
+            self.side.visit(Place { db, segment }, |segment| {
                 sum.tables += segment.table_memory();
                 sum.entries += segment.entry_memory();
             });
@@ -339,7 +312,7 @@ impl Keyspace {
     #[inline]
     fn live(&mut self, place: Place, hash: u64, key: &[u8]) -> Option<usize> {
         let now_ms = self.now_ms;
-        let (segment, _) = self.side.segment(place);
+        let segment = self.side.segment(place);
         let position = segment.position(hash, key)?;
         let entry = segment.at(position)?;
         if !is_due(entry, now_ms) && !entry.sheds() {
@@ -350,7 +323,7 @@ impl Keyspace {
 
     #[cold]
     fn age(&mut self, place: Place, position: usize, hash: u64) -> Option<usize> {
-        let (segment, counts) = self.side.segment(place);
+        let (segment, counts) = self.side.segment_and_counts(place);
         let aged = age(segment, counts, position, hash, self.now_ms, usize::MAX);
         if aged == Aged::Gone {
             segment.shrink_if_sparse(&self.hasher);
@@ -361,20 +334,46 @@ impl Keyspace {
         (aged != Aged::Gone).then_some(position)
     }
 
-    /// Every change of a key passes here; a flush counts all of its own at once.
     #[inline]
     pub(super) fn changed(&mut self, change: Change) {
-        self.tally.changes += 1;
-        self.tally.expired += u64::from(change == Change::Expired);
-        self.tally.evicted += u64::from(change == Change::Evicted);
+        self.tally.count(change);
     }
 }
 
-/// A key that is being fetched into the processor's cache.
-#[derive(Clone, Copy, Debug)]
-pub struct Ahead {
-    place: Place,
-    hash: u64,
+/// A change of one key. What has become of it is noted at its end, even if that is a panic.
+struct Write<'a> {
+    slot: Slot<'a>,
+    db: usize,
+    clock: &'a mut AccessClock,
+    ready: &'a mut VecDeque<(usize, Box<[u8]>)>,
+    tally: &'a mut Tally,
+}
+
+impl Drop for Write<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let slot = &mut self.slot;
+        slot.settle();
+        let Some(change) = slot.change else { return };
+        if let Some(entry) = slot.position.and_then(|position| slot.segment.at_mut(position)) {
+            self.clock.touch(entry);
+        }
+        let queues = slot.segment.queues.as_ref();
+        if change == Change::Set && queues.is_some_and(|queues| queues.has(slot.key)) {
+            self.ready.push_back((self.db, slot.key.into()));
+        }
+        self.tally.count(change);
+    }
+}
+
+impl Tally {
+    /// Every change of a key passes here; a flush counts all of its own at once.
+    #[inline]
+    fn count(&mut self, change: Change) {
+        self.changes += 1;
+        self.expired += u64::from(change == Change::Expired);
+        self.evicted += u64::from(change == Change::Evicted);
+    }
 }
 
 /// A key seen without touching it.

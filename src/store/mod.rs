@@ -5,6 +5,7 @@
 //! may touch. The store knows no protocol and no clock: time is told with [`Keyspace::set_now`].
 
 mod access;
+mod ahead;
 mod buckets;
 mod collection;
 mod entry;
@@ -21,13 +22,14 @@ mod value;
 mod waiting;
 
 pub use access::{Lfu, Use};
+pub use ahead::{Ahead, Sought};
 pub use collection::{
     AnyCollection, Bounds, ChunkSize, Collection, End, Ends, Hash, Limits, List, Set, SetLimits,
     SortedSet, Update, WrongType,
 };
 pub use eviction::{Order, Policy};
 pub use free::unfreed;
-pub use keyspace::{Ahead, Keyspace, Memory, Peek, Tally};
+pub use keyspace::{Keyspace, Memory, Peek, Tally};
 pub use scan::Cursor;
 pub use slot::{Change, Edit, Expiry, Slot};
 pub use value::{New, Owned, SHARED_FROM, Text, Value};

@@ -51,7 +51,7 @@ impl Keyspace {
         let now_ms = self.now_ms;
         let mut left = count as i64;
         while left > 0 && segment < SEGMENTS && !self.side.is_untouched(db) {
-            let next = self.side.visit(Place { db, segment }, |table, _| {
+            let next = self.side.visit(Place { db, segment }, |table| {
                 if position > 0 && table.rehashes() as u16 != rehashes {
                     position = 0;
                 }
@@ -81,7 +81,7 @@ impl Keyspace {
         }
         let now_ms = self.now_ms;
         for segment in 0..SEGMENTS {
-            self.side.visit(Place { db, segment }, |table, _| {
+            self.side.visit(Place { db, segment }, |table| {
                 table.look_through(0, table.positions(), now_ms, &mut see)
             });
         }
@@ -120,7 +120,7 @@ impl Keyspace {
     ) -> Option<Vec<u8>> {
         const GUESSES: usize = 8;
         let now_ms = self.now_ms;
-        self.side.visit(place, |table, _| {
+        self.side.visit(place, |table| {
             if table.len() == 0 {
                 return None;
             }

@@ -54,12 +54,10 @@ impl Segment {
         self.table.fetch_ahead(hash);
     }
 
-    /// Starts fetching the entry that most likely has this hash.
+    /// Where the entry most likely stands that has this hash; it is not looked at.
     #[inline]
-    pub(super) fn fetch_entry(&self, hash: u64) {
-        if let Some(entry) = self.table.guess(hash) {
-            entry.fetch_ahead();
-        }
+    pub(super) fn guess(&self, hash: u64) -> Option<usize> {
+        self.table.guess(hash)
     }
 
     #[inline]

@@ -57,6 +57,9 @@ impl<R> Edit<R> {
 }
 
 /// The place of one key, taken or empty.
+///
+/// A panic that interrupts a change leaves the value as it was, or as it was to be; one that interrupts
+/// an edit of the value removes the key, since nobody knows what the value is then.
 pub struct Slot<'a> {
     pub(super) segment: &'a mut Segment,
     pub(super) counts: &'a Counts,
@@ -65,6 +68,8 @@ pub struct Slot<'a> {
     pub(super) hash: u64,
     pub(super) position: Option<usize>,
     pub(super) change: Option<Change>,
+    /// The value is being edited.
+    pub(super) half_done: bool,
 }
 
 impl Slot<'_> {
@@ -109,7 +114,11 @@ impl Slot<'_> {
     /// as changed in place, see [`New::Raw`].
     pub fn edit(&mut self, len: usize, change: impl FnOnce(&mut [u8])) {
         match self.position {
-            Some(position) => self.segment.edit(position, len, change),
+            Some(position) => {
+                self.half_done = true;
+                self.segment.edit(position, len, change);
+                self.half_done = false;
+            }
             None => {
                 let mut text = vec![0; len];
                 change(&mut text);
@@ -167,7 +176,9 @@ impl Slot<'_> {
     ) -> Result<R, WrongType> {
         let entry = self.segment.at_mut(position);
         let collection = entry.and_then(Entry::collection_mut::<T>).ok_or(WrongType)?;
+        self.half_done = true;
         let Edit { outcome, changed } = edit(collection);
+        self.half_done = false;
         if changed && collection.is_empty() {
             self.remove();
         } else if changed {
@@ -214,6 +225,24 @@ impl Slot<'_> {
         self.counts.lose(entry.expiring());
         self.change = Some(Change::Removed);
         Some(Owned(entry))
+    }
+
+    /// Removes the key if a panic has left its value half changed.
+    #[inline]
+    pub(super) fn settle(&mut self) {
+        if self.half_done {
+            self.give_up();
+        }
+    }
+
+    #[cold]
+    fn give_up(&mut self) {
+        let Some(position) = self.position.take() else { return };
+        let Some(entry) = self.segment.remove(position, self.hash) else { return };
+        self.counts.lose(entry.expiring());
+        self.change = Some(Change::Removed);
+        // What is broken is not even fit to be freed: that could panic again.
+        std::mem::forget(entry);
     }
 
     /// Gives the key a value that was taken elsewhere, with its expiry.

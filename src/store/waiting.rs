@@ -86,7 +86,7 @@ impl Keyspace {
 
     fn queues(&mut self, db: usize, key: &[u8]) -> &mut Option<Box<Queues>> {
         let place = place(db, self.hasher.hash_one(key));
-        &mut self.side.segment(place).0.queues
+        &mut self.side.segment(place).queues
     }
 }
 
@@ -111,7 +111,7 @@ impl Keyspace {
             for (place, queues) in places.into_iter().rev().zip(queues) {
                 let Some(queues) = queues else { continue };
                 self.ready.extend(queues.0.keys().map(|key| (place.db, key.clone())));
-                self.side.segment(place).0.queues = Some(queues);
+                self.side.segment(place).queues = Some(queues);
             }
         }
     }
@@ -120,7 +120,7 @@ impl Keyspace {
         if self.side.is_untouched(place.db) {
             return None;
         }
-        self.side.segment(place).0.queues.take()
+        self.side.segment(place).queues.take()
     }
 }
 

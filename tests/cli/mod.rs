@@ -3,6 +3,7 @@
 mod redis_benchmark;
 mod redis_cli;
 mod terminal;
+mod tls;
 
 use std::path::Path;
 use std::process::Command;

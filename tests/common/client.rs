@@ -4,13 +4,18 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::{PATIENCE, escaped, reply};
 
 enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 /// One connection. Reads and writes fail after [`PATIENCE`].
@@ -22,11 +27,46 @@ pub struct Client {
 
 impl Client {
     pub fn tcp(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server accepts");
+        Self::of(TcpStream::connect(("127.0.0.1", port)).expect("the server accepts"))
+    }
+
+    /// A connection that was made elsewhere.
+    pub fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP option");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
         stream.set_write_timeout(Some(PATIENCE)).expect("a socket option");
         Self { stream: Stream::Tcp(stream), arrived: Vec::new() }
+    }
+
+    /// One that speaks TLS; the handshake begins when it sends or reads for the first time.
+    pub fn tls(port: u16, config: &Arc<ClientConfig>) -> Self {
+        let Stream::Tcp(stream) = Self::tcp(port).stream else { unreachable!("it was just made") };
+        let name = ServerName::try_from("localhost").expect("it is a name");
+        let tls = ClientConnection::new(Arc::clone(config), name).expect("the name is sound");
+        let stream = Box::new(StreamOwned::new(tls, stream));
+        Self { stream: Stream::Tls(stream), arrived: Vec::new() }
+    }
+
+    /// The TLS connection, once something was sent or read.
+    pub fn channel(&mut self) -> &mut ClientConnection {
+        let Stream::Tls(stream) = &mut self.stream else { panic!("for TLS") };
+        &mut stream.conn
+    }
+
+    /// The certificate that the server has shown.
+    pub fn certificate(&mut self) -> CertificateDer<'static> {
+        let shown = self.channel().peer_certificates().and_then(<[_]>::first);
+        shown.expect("the handshake is done").clone().into_owned()
+    }
+
+    /// Why the server refuses this client; it must, or the test fails.
+    #[track_caller]
+    pub fn refused(&mut self) -> String {
+        let Stream::Tls(stream) = &mut self.stream else { panic!("for TLS") };
+        // A client of TLS 1.3 learns of a refusal after its own part of the handshake.
+        let asked = stream.write_all(b"PING\r\n").and_then(|()| stream.flush());
+        let answered = asked.and_then(|()| stream.read_exact(&mut [0]));
+        answered.expect_err("the server refuses").to_string()
     }
 
     pub fn unix(path: &Path) -> Self {
@@ -41,6 +81,7 @@ impl Client {
         let stream = match &self.stream {
             Stream::Tcp(stream) => Stream::Tcp(stream.try_clone().expect("a free descriptor")),
             Stream::Unix(stream) => Stream::Unix(stream.try_clone().expect("a free descriptor")),
+            Stream::Tls(_) => panic!("a channel has one end here"),
         };
         Self { stream, arrived: Vec::new() }
     }
@@ -48,11 +89,44 @@ impl Client {
     /// Sends bytes as they are.
     #[track_caller]
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        let sent = match &mut self.stream {
-            Stream::Tcp(stream) => stream.write_all(bytes.as_ref()),
-            Stream::Unix(stream) => stream.write_all(bytes.as_ref()),
-        };
-        sent.expect("the server reads");
+        self.write(bytes.as_ref()).expect("the server reads");
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
+            Stream::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+        }
+    }
+
+    /// Sends bytes to a server that is expected to close before it has taken them all.
+    #[track_caller]
+    pub fn send_until_closed(&mut self, bytes: &[u8]) {
+        let Stream::Tcp(stream) = &mut self.stream else { panic!("for TCP") };
+        if let Err(error) = stream.write_all(bytes) {
+            let closed = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+            assert!(closed.contains(&error.kind()), "{error}");
+        }
+    }
+
+    /// Sends bytes as they are. False if the server has closed.
+    pub fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.write(bytes).is_ok()
+    }
+
+    /// Reads one reply; None if the server has closed before the first byte of it.
+    #[track_caller]
+    pub fn next_reply(&mut self) -> Option<Vec<u8>> {
+        while self.arrived.is_empty() {
+            match self.read_more() {
+                Ok(1..) => {}
+                Ok(0) => return None,
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("no reply: {error}"),
+            }
+        }
+        Some(self.read_reply())
     }
 
     /// Sends a request given as one line, see [`request`].
@@ -172,9 +246,13 @@ impl Client {
 
     /// Says that nothing more will be sent; replies still come.
     pub fn finish_sending(&mut self) {
-        let _ = match &self.stream {
+        let _ = match &mut self.stream {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Tls(stream) => {
+                stream.conn.send_close_notify();
+                stream.flush()
+            }
         };
     }
 
@@ -183,6 +261,7 @@ impl Client {
         match &self.stream {
             Stream::Tcp(stream) => stream.local_addr().expect("it is connected").to_string(),
             Stream::Unix(_) => String::new(),
+            Stream::Tls(stream) => stream.sock.local_addr().expect("it is connected").to_string(),
         }
     }
 
@@ -207,6 +286,7 @@ impl Client {
         let read = match &mut self.stream {
             Stream::Tcp(stream) => stream.read(&mut chunk)?,
             Stream::Unix(stream) => stream.read(&mut chunk)?,
+            Stream::Tls(stream) => stream.read(&mut chunk)?,
         };
         self.arrived.extend_from_slice(&chunk[..read]);
         Ok(read)
@@ -218,6 +298,7 @@ impl Client {
         let _ = match &self.stream {
             Stream::Tcp(stream) => stream.set_read_timeout(moment),
             Stream::Unix(stream) => stream.set_read_timeout(moment),
+            Stream::Tls(stream) => stream.sock.set_read_timeout(moment),
         };
         while matches!(self.read_more(), Ok(1..)) {}
     }

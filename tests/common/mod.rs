@@ -3,11 +3,13 @@
 
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod certificates;
 pub mod client;
 pub mod program;
 pub mod reply;
 pub mod server;
 
+pub use certificates::Certificates;
 pub use client::Client;
 pub use server::{Backend, Server, Start};
 

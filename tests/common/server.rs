@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::{Client, PATIENCE, program};
+use rustls::ClientConfig;
+
+use super::{Certificates, Client, PATIENCE, program};
 
 /// How torc does its I/O.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +50,10 @@ pub struct Start {
     arguments: Vec<String>,
     folder: TempDir,
     unix: Option<PathBuf>,
-    files: Option<u64>,
+    /// What `ulimit` is told, in the shell that becomes the server.
+    limits: Vec<String>,
+    panics: bool,
+    tls: bool,
 }
 
 impl Start {
@@ -72,7 +77,15 @@ impl Start {
 
     fn new(program: Program) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        Self { program, arguments: Vec::new(), folder, unix: None, files: None }
+        Self {
+            program,
+            arguments: Vec::new(),
+            folder,
+            unix: None,
+            limits: Vec::new(),
+            panics: false,
+            tls: false,
+        }
     }
 
     /// Sets a directive that both servers know, by the name that Redis gives it.
@@ -96,9 +109,29 @@ impl Start {
         self.flag("unixsocket", path.to_str().expect("temporary paths are UTF-8"))
     }
 
+    /// Speaks TLS, and nothing else, on its port.
+    pub fn tls(mut self, certificates: &Certificates) -> Self {
+        self.tls = true;
+        self.flag("tls-cert-file", &certificates.path("server.crt"))
+            .flag("tls-key-file", &certificates.path("server.key"))
+            .flag("tls-ca-cert-file", &certificates.path("ca.crt"))
+    }
+
     /// Lets the server open files up to that number only, from its start on.
     pub fn files(mut self, files: u64) -> Self {
-        self.files = Some(files);
+        self.limits.push(format!("ulimit -n {files}"));
+        self
+    }
+
+    /// Lets the server map so many KiB of memory.
+    pub fn memory_kib(mut self, kib: u64) -> Self {
+        self.limits.push(format!("ulimit -v {kib}"));
+        self
+    }
+
+    /// A panic is what the test is about; elsewhere it fails a test even if the server goes on.
+    pub fn may_panic(mut self) -> Self {
+        self.panics = true;
         self
     }
 
@@ -107,9 +140,9 @@ impl Start {
     /// # Panics
     /// When it ends or is silent instead, with all that it printed.
     pub fn start(self) -> Server {
-        // A free port may be taken before redis-server binds it, so it gets several tries.
-        // torc chooses its own port and gets one.
-        let tries = if self.program == Program::Redis { 5 } else { 1 };
+        // A free port may be taken before the server binds it, so it gets several tries. torc
+        // without TLS chooses its own port and gets one.
+        let tries = if self.program == Program::Redis || self.tls { 5 } else { 1 };
         for _ in 1..tries {
             if let Ok(started) = self.spawn() {
                 return self.server(started);
@@ -123,7 +156,8 @@ impl Start {
 
     fn server(self, started: Started) -> Server {
         let Started { child, port, printed } = started;
-        Server { child, port, unix: self.unix, folder: self.folder, printed }
+        let (unix, folder, panics) = (self.unix, self.folder, self.panics);
+        Server { child, port, unix, folder, panics, printed }
     }
 
     fn spawn(&self) -> Result<Started, String> {
@@ -148,27 +182,26 @@ impl Start {
     }
 
     fn command(&self) -> (Command, Option<u16>) {
-        let mut command = match self.files {
-            None => Command::new(self.program_name()),
-            Some(files) => {
-                let mut shell = Command::new("sh");
-                shell.args(["-c", "ulimit -n $0 && exec \"$@\"", &files.to_string()]);
-                shell.arg(self.program_name());
-                shell
-            }
+        let mut command = if self.limits.is_empty() {
+            Command::new(self.program_name())
+        } else {
+            let mut shell = Command::new("sh");
+            let limits = self.limits.join(" && ");
+            shell.args(["-c", &format!("{limits} && exec \"$0\" \"$@\""), self.program_name()]);
+            shell
         };
         command.current_dir(self.folder.path());
-        let port = match self.program {
-            Program::Torc(backend) => {
-                command.args(["--port", "0", "--backend", backend.name()]);
-                None
-            }
-            Program::Redis => {
-                let port = free_port();
-                command.args(["--port", &port.to_string(), "--save", "", "--bind", "127.0.0.1"]);
-                Some(port)
-            }
+        match self.program {
+            Program::Torc(backend) => command.args(["--backend", backend.name()]),
+            Program::Redis => command.args(["--save", "", "--bind", "127.0.0.1"]),
         };
+        let is_chosen = self.program == Program::Redis || self.tls;
+        let port = is_chosen.then(free_port);
+        let plain = port.filter(|_| !self.tls).unwrap_or(0);
+        command.args(["--port", &plain.to_string()]);
+        if let Some(port) = port.filter(|_| self.tls) {
+            command.args(["--tls-port", &port.to_string()]);
+        }
         command.args(&self.arguments);
         (command, port)
     }
@@ -194,6 +227,7 @@ pub struct Server {
     port: u16,
     unix: Option<PathBuf>,
     folder: TempDir,
+    panics: bool,
     printed: Arc<Mutex<String>>,
 }
 
@@ -222,8 +256,27 @@ impl Server {
         self.printed.lock().expect("no reader panics").clone()
     }
 
+    /// Waits until it has printed `text`; returns the line that it is in.
+    #[track_caller]
+    pub fn prints(&self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let printed = self.printed();
+            if let Some(line) = printed.lines().find(|line| line.contains(text)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < deadline, "{text:?} is not in:\n{printed}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     pub fn connect(&self) -> Client {
         Client::tcp(self.port)
+    }
+
+    /// A client of a server started with [`Start::tls`].
+    pub fn connect_tls(&self, config: &Arc<ClientConfig>) -> Client {
+        Client::tls(self.port, config)
     }
 
     pub fn connect_unix(&self) -> Client {
@@ -236,6 +289,12 @@ impl Server {
         rustix::process::kill_process(id, signal).expect("a child can be signalled");
     }
 
+    /// Ends the server as it stands.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child can be killed");
+        self.child.wait().expect("a child can be waited for");
+    }
+
     /// Waits until the server has ended by itself.
     pub fn ended(&mut self) -> ExitStatus {
         program::wait(&mut self.child, PATIENCE).expect("the server ends by itself")
@@ -244,14 +303,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let crashed = self.child.try_wait().ok().flatten().filter(|status| !status.success());
+        let ended = self.child.try_wait().ok().flatten();
+        let crashed = ended.filter(|status| !status.success() && !self.panics);
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!("the server printed:\n{}", self.printed());
         } else if let Some(status) = crashed {
             panic!("the server ended with {status}:\n{}", self.printed());
-        } else if self.printed().contains("panicked at") {
+        } else if !self.panics && self.printed().contains("panicked at") {
             panic!("a thread of the server ended:\n{}", self.printed()); // others may live on
         }
     }

@@ -106,8 +106,12 @@ impl Random {
         self.0.u8(..100) < percent
     }
 
+    pub fn one<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        &choices[self.below(choices.len())]
+    }
+
     pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
+        *self.one(choices)
     }
 
     pub fn key(&mut self) -> Vec<u8> {

@@ -181,7 +181,8 @@ pub fn step(random: &mut Random) -> Step {
     step
 }
 
-fn spoil(words: &mut Words, random: &mut Random) {
+/// Puts in, takes out or replaces a word behind the first.
+pub fn spoil(words: &mut Words, random: &mut Random) {
     let at = 1 + random.below(words.len());
     match random.below(3) {
         0 => words.insert(at, random.garbage()),

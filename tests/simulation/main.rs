@@ -1,11 +1,16 @@
 //! The reactor on a simulated network: scenarios one by one, and random runs from seeds.
 //!
-//! `TORC_SEEDS=n` plays n random runs of each kind, `TORC_SEED=s` plays the one of that seed.
+//! `TORC_SEEDS=n` plays n random runs of each kind that nobody has played before, `TORC_SEED=s` plays the
+//! one of that seed.
 
+mod client;
+mod load;
 mod random;
 mod scenarios;
 mod talk;
+mod tls;
 
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -18,23 +23,29 @@ use torc::service::echo::Echo;
 use torc::service::kv::Kv;
 use torc::store::Keyspace;
 
-/// The echo service, which needs nothing.
-fn echo(_: &Links<Socket>) -> Echo {
-    Echo
+/// The echo service of each reactor, which needs nothing.
+fn echoes(links: &[Links<Socket>]) -> Vec<Echo> {
+    links.iter().map(|_| Echo).collect()
 }
 
-/// A key-value service that reaches the one reactor of a simulation.
-fn kv(links: &Links<Socket>) -> Kv {
+fn echo(links: &Links<Socket>) -> Echo {
+    echoes(slice::from_ref(links)).remove(0)
+}
+
+/// The key-value services of the reactors of one simulation, over one store.
+fn kvs(links: &[Links<Socket>]) -> Vec<Kv> {
     let config = Config::default();
-    let keyspace = Keyspace::all(config.databases, 1).remove(0);
-    let mailbox = Arc::clone(&links.mailbox);
-    let stats = Arc::clone(&links.stats);
+    let keyspaces = Keyspace::all(config.databases, links.len()).into_iter();
+    let link = |links: &Links<Socket>| {
+        let (mailbox, stats) = (Arc::clone(&links.mailbox), Arc::clone(&links.stats));
+        ReactorLink::new(mailbox, stats, TABLE.numbers())
+    };
     let instance = Instance {
         config,
         clients: Default::default(),
-        connections: Arc::clone(&links.clients),
-        reactors: vec![ReactorLink::new(mailbox, stats, TABLE.numbers())],
-        stop: Arc::clone(&links.stop),
+        connections: Arc::clone(&links[0].clients),
+        reactors: links.iter().map(link).collect(),
+        stop: Arc::clone(&links[0].stop),
         active_expiry: AtomicBool::new(true),
         started: torc::clock::Now::read(),
         run_id: "0".repeat(40),
@@ -42,5 +53,11 @@ fn kv(links: &Links<Socket>) -> Kv {
         engine: "simulated".to_owned(),
         port: 0,
     };
-    Kv::new(keyspace, Arc::new(instance), 0)
+    let instance = Arc::new(instance);
+    let kv = |(index, keyspace)| Kv::new(keyspace, Arc::clone(&instance), index);
+    keyspaces.enumerate().map(kv).collect()
+}
+
+fn kv(links: &Links<Socket>) -> Kv {
+    kvs(slice::from_ref(links)).remove(0)
 }

@@ -1,180 +1,121 @@
 //! Random clients on a random network, each run made of one seed.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
-use torc::config::Number;
-use torc::reactor::simulated::{Faults, Peer, Simulation, Socket};
+use torc::config::{Number, OutputLimit};
+use torc::reactor::simulated::{Faults, Simulation, Socket};
 use torc::reactor::{Limits, Links, Options};
 use torc::service::Service;
 
-use crate::talk::{Keys, Shouts, Talk};
-use crate::{echo, kv};
+use crate::client::{Client, Manner};
+use crate::talk::{Brings, Demand, Keys, Shouts, Talk, Waits};
+use crate::{echoes, kvs};
 
 /// Turns after which every run must have come to its end.
 const MOST_TURNS: usize = 300_000;
 
-/// Runs of each kind if nothing else is asked for.
+/// Runs of each kind if nothing else is asked for, the same each time.
 const SEEDS: u64 = 150;
 
 #[test]
 fn what_is_said_comes_back() {
-    each_seed(|seed| drop(play(seed, echo, |_| Shouts)));
+    each_seed("what_is_said_comes_back", |seed| drop(play(seed, echoes, shouts)));
 }
 
 #[test]
 fn every_request_is_answered_in_order() {
-    each_seed(|seed| drop(play(seed, kv, Keys::new)));
+    each_seed("every_request_is_answered_in_order", |seed| drop(play(seed, kvs, talks())));
 }
 
 #[test]
 fn a_seed_plays_the_same_run_again() {
     for seed in 0..5 {
-        assert_eq!(play(seed, echo, |_| Shouts), play(seed, echo, |_| Shouts), "seed {seed}");
+        assert_eq!(play(seed, echoes, shouts), play(seed, echoes, shouts), "seed {seed}");
     }
 }
 
-fn each_seed(play: impl Fn(u64)) {
+fn shouts(_: usize) -> Box<dyn Talk> {
+    Box::new(Shouts)
+}
+
+/// The first client brings what some of the others wait for.
+fn talks() -> impl FnMut(usize) -> Box<dyn Talk> {
+    let demand = Rc::<RefCell<Demand>>::default();
+    move |number| match number {
+        0 => Box::new(Brings(Rc::clone(&demand))),
+        number if number % 3 == 1 => Box::new(Waits::new(number, &demand)),
+        number => Box::new(Keys::new(number)),
+    }
+}
+
+pub(crate) fn each_seed(test: &'static str, play: impl Fn(u64)) {
     let number = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
-    let seeds = match number("TORC_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("TORC_SEEDS").unwrap_or(SEEDS),
+    let seeds = match (number("TORC_SEED"), number("TORC_SEEDS")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, Some(count)) => {
+            let since = SystemTime::UNIX_EPOCH.elapsed().expect("it is later than 1970");
+            // Two of these that run at the same time have nothing in common.
+            let first = since.as_nanos() as u64 >> 8;
+            eprintln!("{test}: the {count} seeds from {first} on");
+            first..first + count
+        }
+        (None, None) => 0..SEEDS,
     };
     for seed in seeds {
-        let teller = TellSeed(seed);
+        let teller = TellSeed { test, seed };
         play(seed);
         drop(teller);
     }
 }
 
-/// Says which seed has failed.
-struct TellSeed(u64);
+/// Says how a run that has failed is played again.
+struct TellSeed {
+    test: &'static str,
+    seed: u64,
+}
 
 impl Drop for TellSeed {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("play it again with TORC_SEED={}", self.0);
+            let Self { test, seed } = self;
+            eprintln!("play it again: TORC_SEED={seed} cargo test --test simulation {test}");
         }
     }
 }
 
-/// How a client behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Manner {
-    /// Reads what comes until it has all.
-    Steady,
-    /// Asks everything, and finishes before it is answered.
-    Finishing,
-    /// Breaks the connection on the way.
-    Breaking,
-    /// Stops reading on the way, for ever.
-    Stalling,
-    /// Is closed by CLIENT KILL on the way.
-    Doomed,
-}
-
-struct Client<T> {
-    peer: Peer,
-    talk: T,
-    manner: Manner,
-    random: Rng,
-    /// Requests that are still to come.
-    requests: usize,
-    unwritten: Vec<u8>,
-    /// What it must hear, and how much of that it has heard.
-    expected: Vec<u8>,
-    heard: usize,
-    /// Too many unsent replies close its connection.
-    limited: bool,
-}
-
-impl<T: Talk> Client<T> {
-    fn new(peer: Peer, talk: T, mut random: Rng, limited: bool) -> Self {
-        let manner = match random.u8(0..10) {
-            0..=5 => Manner::Steady,
-            6 | 7 => Manner::Finishing,
-            8 if random.bool() => Manner::Doomed,
-            8 => Manner::Breaking,
-            _ => Manner::Stalling,
-        };
-        let requests = random.usize(0..60);
-        let (unwritten, expected) = (Vec::new(), Vec::new());
-        Self { peer, talk, manner, random, requests, unwritten, expected, heard: 0, limited }
-    }
-
-    /// Does a little of what is left to do.
-    fn act(&mut self) {
-        if self.requests > 0 && self.random.u8(0..4) == 0 {
-            let burst = self.random.usize(1..=self.requests);
-            for _ in 0..burst {
-                self.talk.request(&mut self.random, &mut self.unwritten, &mut self.expected);
-            }
-            self.requests -= burst;
-        }
-        let part = match self.random.u8(0..3) {
-            0 => 0,
-            1 => self.random.usize(0..=self.unwritten.len()),
-            _ => self.unwritten.len(),
-        };
-        self.peer.write(&self.unwritten[..part]);
-        self.unwritten.drain(..part);
-        let done = self.requests == 0 && self.unwritten.is_empty();
-        match self.manner {
-            Manner::Finishing if done => self.peer.finish(),
-            Manner::Breaking if self.random.u8(0..50) == 0 => self.peer.reset(),
-            Manner::Stalling if self.heard > 0 => return,
-            _ => {}
-        }
-        let most = if self.random.bool() { usize::MAX } else { self.random.usize(0..1000) };
-        self.hear(most);
-    }
-
-    fn hear(&mut self, most: usize) {
-        let bytes = self.peer.read_some(most);
-        let expected = &self.expected[self.heard..];
-        if !expected.starts_with(&bytes) {
-            let same = expected.iter().zip(&bytes).take_while(|(a, b)| a == b).count();
-            let told = String::from_utf8_lossy(&bytes[same..bytes.len().min(same + 100)]);
-            let owed = String::from_utf8_lossy(&expected[same..expected.len().min(same + 100)]);
-            panic!("{:?} hears {told:?} instead of {owed:?}", self.manner);
-        }
-        self.heard += bytes.len();
-    }
-
-    /// True when it has nothing more to say, is owed nothing, and is closed if it wished to be.
-    fn is_content(&self) -> bool {
-        let closed = self.peer.is_closed();
-        if self.peer.is_broken() || closed && (self.manner == Manner::Doomed || self.limited) {
-            return true;
-        }
-        let said = self.requests == 0 && self.unwritten.is_empty();
-        let answered = self.heard == self.expected.len() || self.manner == Manner::Stalling;
-        said && answered && (closed || self.manner != Manner::Finishing)
-    }
-}
-
-/// One run: clients come, talk, and go; then the reactor stops, now and then in the middle.
-/// Returns how much each client has heard, and the reactor's counters.
-fn play<S: Service, T: Talk>(
+/// One run: clients come, talk, and go; then the reactors stop, now and then in the middle.
+/// Returns how much each client has heard, and the reactors' counters.
+fn play<S: Service>(
     seed: u64,
-    service: impl FnOnce(&Links<Socket>) -> S,
-    talk: impl Fn(usize) -> T,
-) -> (Vec<usize>, String) {
+    services: impl FnOnce(&[Links<Socket>]) -> Vec<S>,
+    mut talk: impl FnMut(usize) -> Box<dyn Talk>,
+) -> (Vec<usize>, Vec<String>) {
     let mut random = Rng::with_seed(seed ^ 0x5eed);
     let faults = Faults::random(&mut random);
     let options = options(&mut random);
-    let limited = options.limits.hard_limit > 0;
+    let limited = options.limits.output.hard > 0;
     let stop_after = if random.u8(0..8) == 0 { random.usize(0..300) } else { MOST_TURNS };
+    // At first too few, now and then.
+    let scarce = if random.u8(0..4) == 0 { random.usize(0..400) } else { 0 };
     let mut coming = random.usize(1..12);
-    let mut simulation = Simulation::new(seed, faults, options, usize::MAX, service);
-    let mut clients: Vec<Client<T>> = Vec::new();
+    let reactors = random.usize(1..4);
+    let mut simulation =
+        Simulation::several(seed, faults, &options, usize::MAX, reactors, services);
+    simulation.set_descriptors(random.usize(0..4));
+    let mut clients: Vec<Client> = Vec::new();
     for turn in 0.. {
         if turn == stop_after {
             let waits = clients.iter().find(|client| !client.is_content());
             let manner = waits.map(|client| client.manner);
             assert!(turn < MOST_TURNS, "it never ends; the first who waits: {manner:?}");
             break;
+        }
+        if turn == scarce {
+            simulation.set_descriptors(usize::MAX);
         }
         if coming > 0 && random.u8(0..4) == 0 {
             coming -= 1;
@@ -184,37 +125,63 @@ fn play<S: Service, T: Talk>(
         for client in &mut clients {
             client.act();
             if client.manner == Manner::Doomed && random.u8(0..50) == 0 {
-                client.peer.id().into_iter().for_each(|id| simulation.kill(id));
+                client.peer.server().into_iter().for_each(|server| simulation.kill(server));
             }
         }
         if simulation.tick() {
             continue;
         }
-        if coming == 0 && clients.iter().all(Client::is_content) {
+        if coming == 0 && turn > scarce && clients.iter().all(Client::is_content) {
             break;
         }
         simulation.pass(Duration::from_millis(1));
     }
-    simulation.finish();
-    clients.iter_mut().for_each(|client| client.hear(usize::MAX));
+    stop(&mut simulation, &mut clients);
     assert!(clients.iter().all(|client| client.peer.is_closed()), "a connection is left open");
     let heard = clients.iter().map(|client| client.heard).collect();
-    (heard, format!("{:?}", simulation.stats))
+    (heard, simulation.counters())
+}
+
+/// Stops the reactors, and checks that nobody is left without an answer.
+fn stop<S: Service>(simulation: &mut Simulation<S>, clients: &mut [Client]) {
+    let owed: Vec<_> = clients.iter().map(Client::owed).collect();
+    simulation.stop();
+    while !simulation.is_finished() {
+        clients
+            .iter_mut()
+            .filter(|client| client.manner != Manner::Stalling)
+            .for_each(Client::listen);
+        if !simulation.tick() {
+            simulation.pass(Duration::from_millis(10));
+        }
+    }
+    simulation.finish();
+    for (client, owed) in clients.iter_mut().zip(owed) {
+        client.listen();
+        let (heard, owed) = (client.heard, owed.unwrap_or(0));
+        assert!(client.peer.is_broken() || heard >= owed, "{heard} of {owed} bytes were heard");
+    }
 }
 
 fn options(random: &mut Rng) -> Options {
-    let high_water = 1 << random.u32(0..20);
+    let high_water: u64 = 1 << random.u32(0..20);
     let limited = random.u8(0..4) == 0;
     Options {
         busy_poll: Arc::new(Number::new(random.u64(0..2) * 100)),
         limits: Limits {
-            high_water,
-            low_water: random.usize(0..=high_water),
-            hard_limit: if limited { random.usize(high_water..4 * high_water) } else { 0 },
+            high_water: high_water as usize,
+            low_water: random.u64(0..=high_water) as usize,
             bytes_per_tick: 1 << random.u32(0..17),
+            output: OutputLimit {
+                hard: if limited { random.u64(high_water..4 * high_water) } else { 0 },
+                ..OutputLimit::default()
+            },
+            ..Limits::default()
         },
         spare_outputs: random.usize(0..10),
         spare_output_capacity: 1 << random.u32(0..17),
+        // Bytes trickle through the worst of these networks.
+        shutdown_timeout: Arc::new(Number::new(60)),
         ..Options::default()
     }
 }

@@ -1,9 +1,11 @@
 //! The cases, each against a server of its own.
 
 mod auth;
+mod bad_input;
 mod bitmaps;
 mod blocking;
 mod client;
+mod client_limits;
 mod connections;
 mod databases;
 mod echo;
@@ -16,6 +18,7 @@ mod keys;
 mod large;
 mod limits;
 mod many;
+mod panics;
 mod pipelines;
 mod protocol;
 mod resp3;
@@ -24,6 +27,7 @@ mod shutdown;
 mod start;
 mod strings;
 mod threads;
+mod tls;
 mod unix;
 
 use crate::common::{Backend, Client, Server, Start};

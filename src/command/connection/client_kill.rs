@@ -184,8 +184,9 @@ mod tests {
     fn connect(harness: &Harness, index: u32) -> Arc<Client> {
         let at = |port| SocketAddr::from(([10, 0, 0, 1], port));
         let address = PeerAddress::Tcp { peer: at(5000 + index as u16), local: at(6379) };
-        let peer = Peer { id: name(index), reactor: 0, fd: 9, address };
-        harness.worker.instance.clients.add(peer, harness.now.steady)
+        let peer =
+            Peer { id: name(index), reactor: 0, fd: 9, address, connected: harness.now.steady };
+        harness.worker.instance.clients.add(peer)
     }
 
     /// What the reactor is told.

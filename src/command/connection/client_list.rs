@@ -129,19 +129,29 @@ fn list(call: &mut Call<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// From this size up unsent replies are a client's own memory.
+const LONG_REPLY: usize = 16 * 1024;
+
 /// Appends the line of one client: the fields of Redis 7.2, in its order.
 ///
-/// Some have one value for every client: nobody subscribes, queues or redirects, and the buffers
-/// are the reactor's, which lends them to a connection while it has something in them.
+/// Some have one value for every client: nobody subscribes, queues or redirects. A buffer for short
+/// replies is the reactor's, which lends it to a connection; only a long reply is in memory of the
+/// client's own (`oll`, `omem`).
 fn describe(client: &Client, now: Instant, line: &mut String) {
     let Names { name, lib_name, lib_version } = client.names();
     let address = &client.peer.address;
+    let buffers = client.buffers();
+    let (short, long, pieces) = match buffers.output {
+        output @ ..LONG_REPLY => (output, 0, 0),
+        output => (0, output, buffers.output_pieces),
+    };
     let command = client.last_command().map_or_else(|| "NULL".to_owned(), |n| TABLE.name(n));
     let written = writeln!(
         line,
         "id={id} addr={remote} laddr={local} fd={fd} name={name} age={age} idle={idle} \
-         flags={flags} db={db} sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 \
-         multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem={memory} events=r cmd={command} \
+         flags={flags} db={db} sub=0 psub=0 ssub=0 multi=-1 qbuf={query} qbuf-free={room} \
+         argv-mem={waiting} multi-mem=0 rbs=0 rbp=0 obl={short} oll={pieces} omem={long} \
+         tot-mem={memory} events=r cmd={command} \
          user=default redir=-1 resp={protocol} lib-name={lib_name} lib-ver={lib_version}",
         id = client.id,
         remote = address.remote(),
@@ -151,6 +161,9 @@ fn describe(client: &Client, now: Instant, line: &mut String) {
         idle = client.idle(now).as_secs(),
         flags = flags(client),
         db = client.db(),
+        query = buffers.query,
+        room = buffers.query_room,
+        waiting = client.waiting_memory(),
         memory = client.memory(),
         protocol = client.protocol(),
     );
@@ -178,15 +191,16 @@ mod tests {
     use super::*;
     use crate::command::harness::Harness;
     use crate::mailbox::ConnId;
-    use crate::peer::Peer;
+    use crate::peer::{Buffers, Peer};
     use crate::resp::Version;
 
     /// Another client of the same server, at a Unix socket.
     fn second(harness: &Harness) -> Arc<Client> {
         let id = ConnId { index: 1, generation: 0 };
         let path = Arc::new(PathBuf::from("/run/torc.sock"));
-        let peer = Peer { id, reactor: 0, fd: 7, address: PeerAddress::Unix { path } };
-        harness.worker.instance.clients.add(peer, harness.now.steady)
+        let address = PeerAddress::Unix { path };
+        let peer = Peer { id, reactor: 0, fd: 7, address, connected: harness.now.steady };
+        harness.worker.instance.clients.add(peer)
     }
 
     #[test]
@@ -205,6 +219,35 @@ mod tests {
              resp=3 lib-name= lib-ver=\n"
         );
         assert_eq!(info, format!("={}\r\n{line}\r\n", line.len()));
+    }
+
+    #[test]
+    fn buffers_are_shown_as_they_were_noted() {
+        let mut client = Harness::new();
+        let other = second(&client);
+        let mut shown = |query, query_room, output, output_pieces| {
+            other.note_buffers(Buffers { query, query_room, output, output_pieces });
+            let list = client.run("CLIENT LIST ID 2");
+            let start = list.find("qbuf=").unwrap();
+            list[start..list.find(" events").unwrap()].to_owned()
+        };
+        let bare = other.memory();
+        assert_eq!(
+            shown(5, 3, 100, 1),
+            format!(
+                "qbuf=5 qbuf-free=3 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=100 oll=0 omem=0 \
+                 tot-mem={}",
+                bare + 108
+            )
+        );
+        assert_eq!(
+            shown(0, 0, 50_000, 7),
+            format!(
+                "qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=7 omem=50000 \
+                 tot-mem={}",
+                bare + 50_000
+            )
+        );
     }
 
     #[test]

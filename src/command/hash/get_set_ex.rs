@@ -9,11 +9,19 @@ use crate::resp::{Args, Reply};
 use crate::store::{Edit, Ends, Hash};
 
 const COMPLEXITY: &str = "O(N) where N is the number of specified fields";
-const SECONDS: Argument = Argument::integer("seconds").token("EX");
-const MILLISECONDS: Argument = Argument::integer("milliseconds").token("PX");
-const AT_SECONDS: Argument = Argument::new("unix-time-seconds", Kind::UnixTime).token("EXAT");
-const AT_MILLISECONDS: Argument =
-    Argument::new("unix-time-milliseconds", Kind::UnixTime).token("PXAT");
+const PERSIST: [Argument; 5] = expirations(Argument::word("persist", "PERSIST"));
+const KEEPTTL: [Argument; 5] = expirations(Argument::word("keepttl", "KEEPTTL"));
+
+/// The ways to say when fields end, of which the last one differs.
+const fn expirations(last: Argument) -> [Argument; 5] {
+    [
+        Argument::integer("seconds").token("EX"),
+        Argument::integer("milliseconds").token("PX"),
+        Argument::new("unix-time-seconds", Kind::UnixTime).token("EXAT"),
+        Argument::new("unix-time-milliseconds", Kind::UnixTime).token("PXAT"),
+        last,
+    ]
+}
 
 pub(super) static HGETDEL: Command = Command {
     name: "hgetdel",
@@ -45,21 +53,7 @@ pub(super) static HGETEX: Command = Command {
     since: "8.0.0",
     complexity: COMPLEXITY,
     summary: "Returns the values of fields, and may set or remove their expiry.",
-    arguments: &[
-        Argument::key(),
-        Argument::one_of(
-            "expiration",
-            &[
-                SECONDS,
-                MILLISECONDS,
-                AT_SECONDS,
-                AT_MILLISECONDS,
-                Argument::word("persist", "PERSIST"),
-            ],
-        )
-        .optional(),
-        FIELDS,
-    ],
+    arguments: &[Argument::key(), Argument::one_of("expiration", &PERSIST).optional(), FIELDS],
     run: hgetex,
     ..Command::BASE
 };
@@ -120,17 +114,7 @@ pub(super) static HSETEX: Command = Command {
             &[Argument::word("fnx", "FNX"), Argument::word("fxx", "FXX")],
         )
         .optional(),
-        Argument::one_of(
-            "expiration",
-            &[
-                SECONDS,
-                MILLISECONDS,
-                AT_SECONDS,
-                AT_MILLISECONDS,
-                Argument::word("keepttl", "KEEPTTL"),
-            ],
-        )
-        .optional(),
+        Argument::one_of("expiration", &KEEPTTL).optional(),
         FIELDS_AND_VALUES,
     ],
     run: hsetex,

@@ -67,16 +67,23 @@ fn hrandfield_count(call: &mut Call<'_>) -> Result<(), Error> {
     let pairs = if count < 0 { times } else { times.min(hash.len()) };
     let nested = with_values && call.reply.version() == Version::V3;
     call.reply.array(if with_values && !nested { 2 * pairs } else { pairs });
-    let mut see = |field: Text<'_>, value: Text<'_>| {
-        reply_pair(&mut call.reply, field, with_values.then_some(value), nested);
-    };
+    let reply = &mut call.reply;
     if count > 0 {
-        hash.sample(pairs, |n| random.usize(0..n), see);
+        hash.sample(
+            pairs,
+            |n| random.usize(0..n),
+            |field, value| {
+                reply_pair(reply, field, with_values.then_some(value), nested);
+            },
+        );
         return Ok(());
     }
     for _ in 0..times {
+        if reply.is_cut() {
+            break;
+        }
         if let Some((field, value)) = hash.pick(|n| random.usize(0..n)) {
-            see(field, value);
+            reply_pair(reply, field, with_values.then_some(value), nested);
         }
     }
     Ok(())

@@ -17,31 +17,44 @@ const OF_SMALLEST: &str = "O(N*M) worst case where N is the cardinality of the s
                            the number of sets.";
 const OF_ALL: &str = "O(N) where N is the total number of elements in all given sets.";
 
-pub(super) static SINTER: Command = Command {
-    name: "sinter",
+/// What the commands that answer with the members have in common.
+const ANSWER: Command = Command {
     arity: -2,
     flags: READ,
     keys: &[KeySpec::all(KeySpec::READ)],
     group: Group::Set,
-    complexity: OF_SMALLEST,
-    summary: "Returns the members that all of the sets have.",
+    complexity: OF_ALL,
     arguments: KEYS,
     tips: ANY_ORDER,
-    run: |call| answer(call, |sets, _| Outcome::Members(intersection(sets).collect())),
     ..Command::BASE
+};
+
+/// What the commands that store them have in common.
+const STORE: Command = Command {
+    arity: -3,
+    flags: WRITE,
+    keys: STORED,
+    group: Group::Set,
+    complexity: OF_ALL,
+    arguments: DESTINATION_AND_KEYS,
+    ..Command::BASE
+};
+
+pub(super) static SINTER: Command = Command {
+    name: "sinter",
+    complexity: OF_SMALLEST,
+    summary: "Returns the members that all of the sets have.",
+    run: |call| answer(call, |sets, _| Outcome::Members(intersection(sets).collect())),
+    ..ANSWER
 };
 
 pub(super) static SINTERSTORE: Command = Command {
     name: "sinterstore",
-    arity: -3,
-    flags: WRITE,
     keys: &[KeySpec::one(&["RW", "update"]), SOURCES],
-    group: Group::Set,
     complexity: OF_SMALLEST,
     summary: "Stores the members that all of the sets have; returns how many they are.",
-    arguments: DESTINATION_AND_KEYS,
     run: |call| store(call, |sets, _| Outcome::Members(intersection(sets).collect())),
-    ..Command::BASE
+    ..STORE
 };
 
 pub(super) static SINTERCARD: Command = Command {
@@ -88,57 +101,31 @@ fn counted_keys(args: Args<'_>) -> Result<(usize, usize), Error> {
 
 pub(super) static SUNION: Command = Command {
     name: "sunion",
-    arity: -2,
-    flags: READ,
-    keys: &[KeySpec::all(KeySpec::READ)],
-    group: Group::Set,
-    complexity: OF_ALL,
     summary: "Returns the members that any of the sets has.",
-    arguments: KEYS,
-    tips: ANY_ORDER,
     run: |call| answer(call, union),
-    ..Command::BASE
+    ..ANSWER
 };
 
 pub(super) static SUNIONSTORE: Command = Command {
     name: "sunionstore",
-    arity: -3,
-    flags: WRITE,
-    keys: STORED,
-    group: Group::Set,
-    complexity: OF_ALL,
     summary: "Stores the members that any of the sets has; returns how many they are.",
-    arguments: DESTINATION_AND_KEYS,
     run: |call| store(call, union),
-    ..Command::BASE
+    ..STORE
 };
 
 pub(super) static SDIFF: Command = Command {
     name: "sdiff",
-    arity: -2,
-    flags: READ,
-    keys: &[KeySpec::all(KeySpec::READ)],
-    group: Group::Set,
-    complexity: OF_ALL,
     summary: "Returns the members of the first set that none of the others has.",
-    arguments: KEYS,
-    tips: ANY_ORDER,
     run: |call| answer(call, difference),
-    ..Command::BASE
+    ..ANSWER
 };
 
 pub(super) static SDIFFSTORE: Command = Command {
     name: "sdiffstore",
-    arity: -3,
-    flags: WRITE,
-    keys: STORED,
-    group: Group::Set,
-    complexity: OF_ALL,
     summary: "Stores the members of the first set that none of the others has; returns how many they \
               are.",
-    arguments: DESTINATION_AND_KEYS,
     run: |call| store(call, difference),
-    ..Command::BASE
+    ..STORE
 };
 
 /// What a combination has brought.

@@ -109,14 +109,18 @@ fn srandmember(call: &mut Call<'_>) -> Result<(), Error> {
         (Some(set), Some(count)) => {
             let count = count.unsigned_abs() as usize;
             reply.array(count);
-            let picks = (0..count).filter_map(|_| set.pick(&mut random));
-            picks.for_each(|member| reply_text(reply, member));
+            for _ in 0..count {
+                if reply.is_cut() {
+                    break;
+                }
+                set.pick(&mut random).into_iter().for_each(|member| reply_text(reply, member));
+            }
         }
     }
     Ok(())
 }
 
-/// How many members to pick. Redis takes any negative count, and dies of a reply that is too large.
+/// How many members to pick. Redis takes any negative count, and may build its reply for hours.
 pub(in crate::command) fn pick_count(word: &[u8]) -> Result<i64, Error> {
     const LEAST: i64 = -(1 << 27);
     match integer(word)? {

@@ -8,6 +8,7 @@ use crate::command::scan::{Found, ScanOptions, cursor};
 use crate::command::set::pick_count;
 use crate::command::{Argument, Call, Command, Error, Group, KeySpec, Kind};
 use crate::number::format_f64;
+use crate::resp::Reply;
 use crate::store::{Collection, SortedSet};
 
 pub(super) static ZRANDMEMBER: Command = Command {
@@ -44,31 +45,34 @@ fn zrandmember(call: &mut Call<'_>) -> Result<(), Error> {
     match (set, count) {
         (None, None) => reply.null(),
         (None, Some(_)) => reply.array(0),
-        (Some(set), None) => {
-            let rank = random.usize(0..set.len());
-            set.visit(rank..rank + 1, false, |member, score| {
-                reply_member(reply, member, score, false);
-            });
+        (Some(set), None) => reply_rank(reply, set, random.usize(0..set.len()), false),
+        (Some(set), Some(count @ 0..)) => {
+            let ranks = distinct_ranks(count as usize, set.len(), random);
+            begin_members(reply, ranks.len(), with_scores);
+            ranks.into_iter().for_each(|rank| reply_rank(reply, set, rank, with_scores));
         }
         (Some(set), Some(count)) => {
-            let ranks = ranks(count, set.len(), random);
-            begin_members(reply, ranks.len(), with_scores);
-            for rank in ranks {
-                set.visit(rank..rank + 1, false, |member, score| {
-                    reply_member(reply, member, score, with_scores);
-                });
+            let count = count.unsigned_abs() as usize;
+            begin_members(reply, count, with_scores);
+            for _ in 0..count {
+                if reply.is_cut() {
+                    break;
+                }
+                reply_rank(reply, set, random.usize(0..set.len()), with_scores);
             }
         }
     }
     Ok(())
 }
 
-/// That many of the ranks below `len`, each once; of a negative count, any any number of times.
-fn ranks(count: i64, len: usize, random: &mut fastrand::Rng) -> Vec<usize> {
-    let picks = count.unsigned_abs() as usize;
-    if count < 0 {
-        return (0..picks).map(|_| random.usize(0..len)).collect();
-    }
+fn reply_rank(reply: &mut Reply<'_>, set: &SortedSet, rank: usize, with_scores: bool) {
+    set.visit(rank..rank + 1, false, |member, score| {
+        reply_member(reply, member, score, with_scores);
+    });
+}
+
+/// That many of the ranks below `len`, each once.
+fn distinct_ranks(picks: usize, len: usize, random: &mut fastrand::Rng) -> BTreeSet<usize> {
     // Floyd's way: of the ranks up to each of the last ones, one that is not taken yet.
     let mut taken = BTreeSet::new();
     for last in len - picks.min(len)..len {
@@ -76,7 +80,7 @@ fn ranks(count: i64, len: usize, random: &mut fastrand::Rng) -> Vec<usize> {
             taken.insert(last);
         }
     }
-    taken.into_iter().collect()
+    taken
 }
 
 pub(super) static ZSCAN: Command = Command {
@@ -129,24 +133,22 @@ fn zscan(call: &mut Call<'_>) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
 
-    use super::ranks;
+    use super::distinct_ranks;
     use crate::command::harness::{Harness, bulks};
     use crate::resp::Version;
 
     #[test]
-    fn a_count_asks_for_different_members_and_a_negative_one_for_any() {
+    fn each_rank_is_as_likely_as_any_other() {
         let mut random = fastrand::Rng::with_seed(1);
         for count in 0..20 {
-            let picked = ranks(count, 10, &mut random);
-            assert_eq!(picked.len(), count.min(10) as usize);
-            assert_eq!(picked.iter().collect::<BTreeSet<_>>().len(), picked.len());
+            let picked = distinct_ranks(count, 10, &mut random);
+            assert_eq!(picked.len(), count.min(10));
+            assert!(picked.iter().all(|&rank| rank < 10));
         }
-        assert_eq!(ranks(-50, 10, &mut random).len(), 50);
         let mut times = [0; 10];
         for _ in 0..2000 {
-            ranks(3, 10, &mut random).into_iter().for_each(|rank| times[rank] += 1);
+            distinct_ranks(3, 10, &mut random).into_iter().for_each(|rank| times[rank] += 1);
         }
         assert!(times.iter().all(|times| (480..720).contains(times)), "{times:?}");
     }

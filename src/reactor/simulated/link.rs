@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::mailbox::ConnId;
 use crate::output::Output;
+use crate::reactor::backend::Receive;
 
 /// Where the server's end of a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,15 +13,11 @@ pub(super) enum End {
     Backlog,
     /// A [`Socket`](super::Socket) that has no name yet.
     Socket,
-    Open(ConnId),
+    Open {
+        host: usize,
+        id: ConnId,
+    },
     Closed,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Recv {
-    Idle,
-    Armed,
-    Stopping,
 }
 
 /// A send in flight.
@@ -42,8 +39,13 @@ pub(super) struct Link {
     pub(super) finished: bool,
     /// Reset: by the peer, or by the network.
     pub(super) broken: bool,
-    pub(super) recv: Recv,
+    /// The receive in flight,
+    pub(super) recv: Option<Receive>,
+    /// and whether it was asked to stop.
+    pub(super) stopping: bool,
     pub(super) send: Option<Leaving>,
+    /// The reactor has said that it wants no more bytes than have come.
+    pub(super) deaf: bool,
     /// The reactor has ended both directions.
     pub(super) shut: bool,
     /// The reactor was told that nothing more comes.
@@ -60,12 +62,19 @@ impl Link {
             to_peer: VecDeque::new(),
             finished: false,
             broken: false,
-            recv: Recv::Idle,
+            recv: None,
+            stopping: false,
             send: None,
+            deaf: false,
             shut: false,
             eof_told: false,
             failure_told: false,
         }
+    }
+
+    /// True when the last bytes have come that will be received.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished || self.deaf
     }
 
     /// Breaks the connection: what was on its way is lost.
@@ -98,11 +107,7 @@ impl Link {
     /// True when the receive or the send in flight can come to something.
     pub(super) fn stirs(&self, window: usize) -> bool {
         let over = self.broken || self.shut;
-        let receives = match self.recv {
-            Recv::Idle => false,
-            Recv::Armed => over || self.finished || !self.to_server.is_empty(),
-            Recv::Stopping => true,
-        };
-        receives || self.send.is_some() && (over || self.to_peer.len() < window)
+        let comes = over || self.is_finished() || self.stopping || !self.to_server.is_empty();
+        self.recv.is_some() && comes || self.send.is_some() && (over || self.to_peer.len() < window)
     }
 }

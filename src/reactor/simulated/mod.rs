@@ -4,6 +4,7 @@
 //! every call, and a violation panics with the seed, which plays the same run again.
 
 mod faults;
+mod host;
 mod link;
 mod network;
 mod peer;
@@ -17,16 +18,19 @@ use parking_lot::Mutex;
 use crate::clock::Now;
 use crate::mailbox::{ConnId, Doorbell};
 use crate::output::Output;
-use crate::reactor::backend::{Backend, Endpoint, Engine, Event, Sending, Wait};
+use crate::reactor::backend::{Backend, Endpoint, Engine, Event, Receive, Sending, Wait};
 use network::Network;
 
 pub use faults::Faults;
+pub use network::PORT;
 pub use peer::Peer;
 pub use simulation::Simulation;
 
-/// Moves bytes between queues in memory.
+/// Moves bytes between queues in memory, for one of the reactors of a network.
 pub struct Simulated {
     network: Arc<Mutex<Network>>,
+    /// The reactor's number in the network.
+    host: usize,
     engine: Engine,
 }
 
@@ -44,12 +48,28 @@ pub struct Arrival {
 }
 
 impl Simulated {
-    /// A backend with one listener, whose reactor sleeps beside `doorbell`.
-    fn new(seed: u64, faults: Faults, doorbell: Arc<Doorbell>) -> Self {
-        let engine =
-            Engine { name: "simulated", rung: "", kernel: "0".to_owned(), features: Vec::new() };
-        let network = Arc::new(Mutex::new(Network::new(seed, faults, doorbell)));
-        Self { network, engine }
+    /// The backends of a network, one for each doorbell beside which a reactor sleeps. The first has
+    /// the one listener.
+    fn all(seed: u64, faults: Faults, doorbells: Vec<Arc<Doorbell>>) -> Vec<Self> {
+        let hosts = 0..doorbells.len();
+        let network = Arc::new(Mutex::new(Network::new(seed, faults, doorbells)));
+        let backend = |host| Self {
+            network: Arc::clone(&network),
+            host,
+            engine: Engine {
+                name: "simulated",
+                rung: "",
+                kernel: "0".to_owned(),
+                features: Vec::new(),
+            },
+        };
+        hosts.map(backend).collect()
+    }
+}
+
+impl Simulated {
+    fn socket(&self, link: usize) -> Socket {
+        Socket { network: Arc::clone(&self.network), link: Some(link) }
     }
 }
 
@@ -80,7 +100,7 @@ impl Backend for Simulated {
     }
 
     fn listeners(&self) -> usize {
-        1
+        usize::from(self.host == 0)
     }
 
     /// # Errors
@@ -89,19 +109,18 @@ impl Backend for Simulated {
     /// rings, or time has passed: a simulation returns instead, so that they can.
     fn poll(&mut self, wait: Wait, events: &mut Vec<Event<Self>>) -> io::Result<()> {
         let mut accepted = Vec::new();
-        let polled = self.network.lock().poll(wait, events, &mut accepted);
-        let socket =
-            |link| Event::Accepted(Socket { network: Arc::clone(&self.network), link: Some(link) });
-        events.extend(accepted.into_iter().map(socket));
+        let polled = self.network.lock().poll(self.host, wait, events, &mut accepted);
+        events.extend(accepted.into_iter().map(|link| Event::Accepted(self.socket(link))));
         polled
     }
 
     fn start_accept(&mut self, listener: usize) {
-        self.network.lock().start_accept(listener);
+        self.network.lock().start_accept(self.host, listener);
     }
 
-    fn stop_accept(&mut self, listener: usize) {
-        self.network.lock().stop_accept(listener);
+    fn stop_accept(&mut self, listener: usize) -> Vec<Socket> {
+        let waiting = self.network.lock().stop_accept(self.host, listener);
+        waiting.into_iter().map(|link| self.socket(link)).collect()
     }
 
     fn refuse(&mut self, socket: Socket, reply: &[u8]) {
@@ -109,15 +128,15 @@ impl Backend for Simulated {
     }
 
     fn open(&mut self, id: ConnId, socket: Socket) -> io::Result<Endpoint> {
-        self.network.lock().open(id, socket.take())
+        self.network.lock().open(self.host, id, socket.take())
     }
 
-    fn start_recv(&mut self, id: ConnId) {
-        self.network.lock().start_recv(id);
+    fn start_recv(&mut self, id: ConnId, receive: Receive) {
+        self.network.lock().start_recv(self.host, id, receive);
     }
 
     fn stop_recv(&mut self, id: ConnId) {
-        self.network.lock().stop_recv(id);
+        self.network.lock().stop_recv(self.host, id);
     }
 
     fn peek<'a>(&'a self, arrival: &'a Arrival) -> &'a [u8] {
@@ -125,20 +144,24 @@ impl Backend for Simulated {
     }
 
     fn receive<R>(&mut self, arrival: Arrival, look: impl FnOnce(&[u8]) -> R) -> R {
-        self.network.lock().arrivals_out -= 1;
+        self.network.lock().hosts[self.host].arrivals_out -= 1;
         look(&arrival.bytes)
     }
 
     fn send(&mut self, id: ConnId, output: Output, _: bool) -> Sending {
-        self.network.lock().send(id, output)
+        self.network.lock().send(self.host, id, output)
+    }
+
+    fn finish_recv(&mut self, id: ConnId) {
+        self.network.lock().finish_recv(self.host, id);
     }
 
     fn shutdown(&mut self, id: ConnId) {
-        self.network.lock().shutdown(id);
+        self.network.lock().shutdown(self.host, id);
     }
 
     fn close(&mut self, id: ConnId) {
-        self.network.lock().close(id);
+        self.network.lock().close(self.host, id);
     }
 }
 
@@ -150,7 +173,8 @@ mod tests {
 
     /// A backend with one connection, named `ID`.
     fn connected() -> (Simulated, Peer) {
-        let mut backend = Simulated::new(7, Faults::NONE, Arc::new(Doorbell::silent()));
+        let doorbells = vec![Arc::new(Doorbell::silent())];
+        let mut backend = Simulated::all(7, Faults::NONE, doorbells).remove(0);
         let link = backend.network.lock().connect();
         backend.start_accept(0);
         let mut events = Vec::new();
@@ -171,8 +195,8 @@ mod tests {
     #[should_panic(expected = "seed 7: the reactor has two receives in flight")]
     fn two_receives_are_noticed() {
         let (mut backend, _) = connected();
-        backend.start_recv(ID);
-        backend.start_recv(ID);
+        backend.start_recv(ID, Receive::Stream);
+        backend.start_recv(ID, Receive::Stream);
     }
 
     #[test]
@@ -194,7 +218,7 @@ mod tests {
     #[should_panic(expected = "closes while something is in flight")]
     fn an_early_close_is_noticed() {
         let (mut backend, _) = connected();
-        backend.start_recv(ID);
+        backend.start_recv(ID, Receive::Stream);
         backend.close(ID);
     }
 
@@ -203,14 +227,14 @@ mod tests {
     fn what_is_started_on_a_closed_connection_is_noticed() {
         let (mut backend, _) = connected();
         backend.close(ID);
-        backend.start_recv(ID);
+        backend.start_recv(ID, Receive::Stream);
     }
 
     #[test]
     #[should_panic(expected = "polls before it has looked at what arrived")]
     fn a_lost_arrival_is_noticed() {
         let (mut backend, peer) = connected();
-        backend.start_recv(ID);
+        backend.start_recv(ID, Receive::Stream);
         peer.write(b"lost");
         backend.poll(Wait::No, &mut Vec::new()).unwrap();
         let _ = backend.poll(Wait::No, &mut Vec::new());
@@ -226,8 +250,8 @@ mod tests {
     #[test]
     fn a_sleep_ends_when_a_peer_acts() {
         let (mut backend, peer) = connected();
-        backend.network.lock().doorbell.park();
-        backend.start_recv(ID);
+        backend.network.lock().hosts[0].doorbell.park();
+        backend.start_recv(ID, Receive::Stream);
         let mut events = Vec::new();
         let error = backend.poll(Wait::Forever, &mut events).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);

@@ -65,10 +65,15 @@ impl Peer {
         self.network.lock().links[self.link].to_server.len()
     }
 
-    /// The name under which the reactor serves this connection, while it does.
+    /// The name under which a reactor serves this connection, while it does.
     pub fn id(&self) -> Option<ConnId> {
+        self.server().map(|(_, id)| id)
+    }
+
+    /// The number of that reactor, and the name.
+    pub fn server(&self) -> Option<(usize, ConnId)> {
         match self.network.lock().links[self.link].end {
-            End::Open(id) => Some(id),
+            End::Open { host, id } => Some((host, id)),
             _ => None,
         }
     }

@@ -1,8 +1,9 @@
-//! A reactor, its service and a simulated network, moved on step by step by a test.
+//! Reactors, their services and a simulated network, moved on step by step by a test.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use parking_lot::Mutex;
 
 use super::network::Network;
@@ -19,15 +20,24 @@ const MOST_TICKS: usize = 1_000_000;
 /// How far the clock moves at once while a reactor that was stopped sleeps.
 const LONGEST_STOP: Duration = Duration::from_secs(1);
 
-/// One reactor under simulation.
+/// Reactors under simulation.
 pub struct Simulation<S: Service> {
-    reactor: Reactor<Simulated, S>,
+    reactors: Vec<Member<S>>,
     network: Arc<Mutex<Network>>,
+    stop: Arc<Stop>,
+    /// Decides whose turn it is.
+    random: Rng,
+    pub clients: Arc<Clients>,
+    /// What the first reactor has done.
+    pub stats: Arc<ReactorStats>,
+}
+
+/// One of them, and how others reach it.
+struct Member<S: Service> {
+    reactor: Reactor<Simulated, S>,
     doorbell: Arc<Doorbell>,
     mailbox: Arc<Mailbox>,
-    stop: Arc<Stop>,
-    pub clients: Arc<Clients>,
-    pub stats: Arc<ReactorStats>,
+    stats: Arc<ReactorStats>,
 }
 
 impl<S: Service> Simulation<S> {
@@ -39,19 +49,36 @@ impl<S: Service> Simulation<S> {
         maxclients: usize,
         service: impl FnOnce(&Links<Socket>) -> S,
     ) -> Self {
+        let services = |links: &[Links<Socket>]| vec![service(&links[0])];
+        Self::several(seed, faults, &options, maxclients, 1, services)
+    }
+
+    /// As [`Simulation::new`], of so many reactors.
+    pub fn several(
+        seed: u64,
+        faults: Faults,
+        options: &Options,
+        maxclients: usize,
+        reactors: usize,
+        services: impl FnOnce(&[Links<Socket>]) -> Vec<S>,
+    ) -> Self {
         let clients = Arc::new(Clients::new(maxclients));
-        let links = Links::connect(vec![Doorbell::silent()], &clients).remove(0);
-        let doorbell = Arc::clone(&links.doorbell);
-        let backend = Simulated::new(seed, faults, Arc::clone(&doorbell));
-        Self {
-            network: Arc::clone(&backend.network),
+        let doorbells = (0..reactors).map(|_| Doorbell::silent()).collect();
+        let links = Links::connect(doorbells, &clients);
+        let services = services(&links);
+        let doorbells = links.iter().map(|links| Arc::clone(&links.doorbell)).collect();
+        let backends = Simulated::all(seed, faults, doorbells);
+        let network = Arc::clone(&backends[0].network);
+        let (stop, stats) = (Arc::clone(&links[0].stop), Arc::clone(&links[0].stats));
+        let parts = links.into_iter().zip(backends).zip(services).enumerate();
+        let member = |(index, ((links, backend), service)): (usize, ((Links<_>, _), _))| Member {
+            doorbell: Arc::clone(&links.doorbell),
             mailbox: Arc::clone(&links.mailbox),
-            stop: Arc::clone(&links.stop),
             stats: Arc::clone(&links.stats),
-            reactor: Reactor::new(backend, service(&links), options, links),
-            doorbell,
-            clients,
-        }
+            reactor: Reactor::new(backend, service, Options { index, ..options.clone() }, links),
+        };
+        let reactors = parts.map(member).collect();
+        Self { reactors, network, stop, random: Rng::with_seed(!seed), clients, stats }
     }
 
     /// A new peer connects.
@@ -60,25 +87,33 @@ impl<S: Service> Simulation<S> {
         Peer::new(Arc::clone(&self.network), link)
     }
 
-    /// One turn of the reactor. Returns false if it sleeps: only a peer, the doorbell, or time
-    /// wakes it.
+    /// One turn of a reactor that is awake. Returns false if all sleep: only a peer, the doorbell,
+    /// or time wakes them.
     pub fn tick(&mut self) -> bool {
-        {
-            let mut network = self.network.lock();
-            if network.asleep && !network.wakes() {
-                return false;
+        while let Some(at) = self.whose_turn() {
+            let Member { reactor, doorbell, .. } = &mut self.reactors[at];
+            if reactor.tick().is_ok() {
+                return true;
             }
+            let asleep = self.network.lock().hosts[at].asleep;
+            assert!(asleep, "a simulated poll fails only where the kernel would sleep");
+            doorbell.park();
         }
-        if self.reactor.tick().is_ok() {
-            return true;
-        }
-        let asleep = self.network.lock().asleep;
-        assert!(asleep, "a simulated poll fails only where the kernel would sleep");
-        self.doorbell.park();
         false
     }
 
-    /// Goes on until the reactor sleeps.
+    /// One of the reactors that are awake and have not finished.
+    fn whose_turn(&mut self) -> Option<usize> {
+        let count = self.reactors.len();
+        let first = if count > 1 { self.random.usize(..count) } else { 0 };
+        let mut network = self.network.lock();
+        (first..count).chain(0..first).find(|&at| {
+            let asleep = network.hosts[at].asleep && !network.wakes(at);
+            !asleep && !self.reactors[at].reactor.is_finished()
+        })
+    }
+
+    /// Goes on until all reactors sleep.
     pub fn settle(&mut self) {
         for _ in 0..MOST_TICKS {
             if !self.tick() {
@@ -98,10 +133,11 @@ impl<S: Service> Simulation<S> {
         }
     }
 
-    /// Moves the clock to the reactor's alarm, but not beyond `until`.
+    /// Moves the clock to the first alarm, but not beyond `until`.
     fn sleep_until(&self, until: Instant) {
         let mut network = self.network.lock();
-        let until = network.alarm.map_or(until, |alarm| alarm.min(until));
+        let alarms = network.hosts.iter().filter_map(|host| host.alarm);
+        let until = alarms.chain([until]).min().unwrap_or(until);
         let time = until.saturating_duration_since(network.now.steady);
         network.advance(time);
     }
@@ -111,8 +147,8 @@ impl<S: Service> Simulation<S> {
     }
 
     /// Asks for a connection to be closed, as CLIENT KILL does.
-    pub fn kill(&self, id: ConnId) {
-        self.mailbox.push_anyway(Message::Close(id));
+    pub fn kill(&self, (reactor, id): (usize, ConnId)) {
+        self.reactors[reactor].mailbox.push_anyway(Message::Close(id));
     }
 
     /// Asks for an orderly stop.
@@ -120,9 +156,9 @@ impl<S: Service> Simulation<S> {
         self.stop.ask();
     }
 
-    /// True when the reactor has stopped and its last connection is closed.
+    /// True when all reactors have stopped and their last connections are closed.
     pub fn is_finished(&self) -> bool {
-        self.reactor.is_finished()
+        self.reactors.iter().all(|member| member.reactor.is_finished())
     }
 
     /// Stops, and panics unless everything is closed and given back within the deadline.
@@ -137,10 +173,11 @@ impl<S: Service> Simulation<S> {
             }
         }
         let mut network = self.network.lock();
-        network.check(self.reactor.is_finished(), "does not stop");
+        network.check(self.is_finished(), "does not stop");
         network.end();
         network.check(self.clients.connected() == 0, "has not counted all clients out");
-        network.check(self.stats.connected() == 0, "has not counted all connections out");
+        let connected: u64 = self.reactors.iter().map(|member| member.stats.connected()).sum();
+        network.check(connected == 0, "has not counted all connections out");
     }
 
     /// Lets the server have at most `count` connections, as RLIMIT_NOFILE does.
@@ -150,7 +187,12 @@ impl<S: Service> Simulation<S> {
 
     /// Times that accepting was started.
     pub fn accept_starts(&self) -> u64 {
-        self.network.lock().accept_starts
+        self.network.lock().hosts[0].accept_starts
+    }
+
+    /// What each reactor has counted.
+    pub fn counters(&self) -> Vec<String> {
+        self.reactors.iter().map(|member| format!("{:?}", member.stats)).collect()
     }
 
     /// Changes what goes wrong from now on.

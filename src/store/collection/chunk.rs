@@ -17,9 +17,12 @@ use std::ops::Range;
 
 use super::element::{Element, read, size_at};
 use crate::store::Text;
+use crate::store::prefetch::prefetch;
 
 const WORD: usize = size_of::<u32>();
 const HEADER: usize = 3 * WORD;
+/// Bytes on either side of an end that are fetched ahead.
+const NEAR: usize = 64;
 /// A size from here on takes three bytes: two for itself, then this one.
 const WIDE: u8 = 255;
 
@@ -81,6 +84,22 @@ impl Chunk {
     #[inline]
     pub(super) fn heap_size(&self) -> usize {
         self.0.len()
+    }
+
+    /// Starts fetching what tells where the elements are.
+    #[inline]
+    pub(super) fn fetch_ahead(&self) {
+        prefetch(self.0.as_ptr(), HEADER);
+    }
+
+    /// Starts fetching both ends, when that has come.
+    #[inline]
+    pub(super) fn fetch_ends(&self) {
+        let Bounds { start, end, .. } = self.bounds();
+        for end in [start, end] {
+            let near = end.saturating_sub(NEAR)..self.0.len().min(end + NEAR);
+            self.0.get(near).inspect(|bytes| prefetch(bytes.as_ptr(), bytes.len()));
+        }
     }
 
     /// True if one more element does not make it too large.
@@ -379,9 +398,12 @@ impl Chunk {
         if capacity == self.0.len() {
             self.0.copy_within(start..end, to);
         } else {
-            let mut bytes = vec![0; capacity].into_boxed_slice();
-            bytes[to..to + used].copy_from_slice(self.elements());
-            self.0 = bytes;
+            // Each byte is written once.
+            let mut bytes = Vec::with_capacity(capacity);
+            bytes.resize(to, 0);
+            bytes.extend_from_slice(self.elements());
+            bytes.resize(capacity, 0);
+            self.0 = bytes.into_boxed_slice();
         }
         self.set_start(to);
         self.set_end(to + used);

@@ -194,6 +194,16 @@ impl Chunks {
         size_of::<Self>() + self.nodes.capacity() * size_of::<Node>() + self.bytes
     }
 
+    /// The chunks at both ends.
+    #[inline]
+    pub(super) fn ends(&self) -> impl Iterator<Item = &Chunk> {
+        let ends = [self.nodes.front(), self.nodes.back()];
+        ends.into_iter().flatten().filter_map(|node| match &node.part {
+            Part::Chunk(chunk) => Some(chunk),
+            Part::Text(_) => None,
+        })
+    }
+
     /// Takes the chunk out if it is the only node and within a size.
     #[inline]
     pub(super) fn take_only(&mut self, size: ChunkSize) -> Option<Chunk> {

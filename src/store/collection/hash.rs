@@ -65,6 +65,22 @@ impl Collection for Hash {
     }
 
     #[inline]
+    fn fetch_ahead(&self, field: Option<u64>) {
+        match (&self.0, field) {
+            (Form::Packed(packed), _) => packed.fetch_ahead(),
+            (Form::Table(pairs), Some(field)) => pairs.fetch_ahead(field),
+            (Form::Table(_), None) => {}
+        }
+    }
+
+    #[inline]
+    fn fetch_element(&self, field: Option<u64>) {
+        if let (Form::Table(pairs), Some(field)) = (&self.0, field) {
+            pairs.fetch_element(field);
+        }
+    }
+
+    #[inline]
     fn soonest(&self) -> Option<u64> {
         match &self.0 {
             Form::Packed(_) => None,

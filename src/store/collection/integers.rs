@@ -8,6 +8,8 @@
 //! All are as wide as the widest one has ever been. An empty one allocates nothing, and no other
 //! has room to spare.
 
+use crate::store::prefetch::{FETCHED, prefetch};
+
 /// A set of integers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Integers(Box<[u8]>);
@@ -27,6 +29,12 @@ impl Integers {
     /// Bytes allocated.
     pub(super) fn heap_size(&self) -> usize {
         self.0.len()
+    }
+
+    /// Starts fetching the first ones into the processor's cache.
+    #[inline]
+    pub(super) fn fetch_ahead(&self) {
+        prefetch(self.0.as_ptr(), self.0.len().min(FETCHED));
     }
 
     /// The integer number `index` in ascending order.

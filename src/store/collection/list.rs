@@ -58,6 +58,23 @@ impl Collection for List {
             Form::Large(chunks) => chunks.heap_size(),
         }
     }
+
+    /// Both ends: most commands are about one of them.
+    #[inline]
+    fn fetch_ahead(&self, _: Option<u64>) {
+        match &self.0 {
+            Form::Small(chunk) => chunk.fetch_ahead(),
+            Form::Large(chunks) => chunks.ends().for_each(Chunk::fetch_ahead),
+        }
+    }
+
+    #[inline]
+    fn fetch_element(&self, _: Option<u64>) {
+        match &self.0 {
+            Form::Small(chunk) => chunk.fetch_ends(),
+            Form::Large(chunks) => chunks.ends().for_each(Chunk::fetch_ends),
+        }
+    }
 }
 
 impl List {

@@ -26,7 +26,9 @@ pub use hash::Hash;
 pub use list::List;
 pub use pairs::Ends;
 pub use set::{Set, SetLimits};
+pub(super) use set_members::member_hash;
 pub use sorted_set::{Bounds, SortedSet, Update};
+pub(super) use table::hash as text_hash;
 
 use super::entry::InEntry;
 use super::value::Value;
@@ -54,6 +56,12 @@ pub trait Collection: InEntry + Clone + Default + Send + 'static {
 
     /// Bytes allocated, those inside the entry not included; told without looking at each element.
     fn heap_size(&self) -> usize;
+
+    /// Starts fetching what is looked at first, or on the way to the element with this hash.
+    fn fetch_ahead(&self, element: Option<u64>);
+
+    /// When that has come, starts fetching the element, or what else is looked at next.
+    fn fetch_element(&self, element: Option<u64>);
 
     /// Before this no element ends by itself, in milliseconds since the Unix epoch; None if none does.
     #[inline]

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use super::element::{Element, read, size_at};
 use crate::store::Text;
+use crate::store::prefetch::{FETCHED, prefetch};
 
 const COUNT: usize = size_of::<u32>();
 
@@ -33,6 +34,12 @@ impl Packed {
     /// Bytes allocated.
     pub(super) fn heap_size(&self) -> usize {
         self.0.len()
+    }
+
+    /// Starts fetching the first elements into the processor's cache.
+    #[inline]
+    pub(super) fn fetch_ahead(&self) {
+        prefetch(self.0.as_ptr(), self.0.len().min(FETCHED));
     }
 
     /// Where the next element would be appended.

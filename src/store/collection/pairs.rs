@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::element::{Element, read, size_at};
 use super::table::{Table, hash};
+use crate::store::prefetch::{FETCHED, prefetch};
 use crate::store::{Text, free};
 
 /// Fields, each with a value and perhaps a deadline, in milliseconds since the Unix epoch.
@@ -35,6 +36,18 @@ impl Pairs {
     /// When a field ends, of one that is there.
     pub(super) fn deadline(&self, field: &[u8]) -> Option<Option<u64>> {
         Some(self.find(field)?.deadline())
+    }
+
+    #[inline]
+    pub(super) fn fetch_ahead(&self, hash: u64) {
+        self.table.fetch_ahead(hash);
+    }
+
+    #[inline]
+    pub(super) fn fetch_element(&self, hash: u64) {
+        if let Some(pair) = self.table.guess(hash) {
+            prefetch(pair.0.as_ptr(), pair.0.len().min(FETCHED));
+        }
     }
 
     #[inline]

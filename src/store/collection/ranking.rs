@@ -31,6 +31,16 @@ impl Ranking {
     }
 
     #[inline]
+    pub(super) fn fetch_ahead(&self, hash: u64) {
+        self.index.fetch_ahead(hash);
+    }
+
+    #[inline]
+    pub(super) fn fetch_element(&self, hash: u64) {
+        self.index.guess(hash).inspect(|id| self.members.fetch_ahead(**id));
+    }
+
+    #[inline]
     pub(super) fn score(&self, member: &[u8]) -> Option<f64> {
         Some(self.members.score(self.find(hash(member), member)?))
     }

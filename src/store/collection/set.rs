@@ -79,6 +79,23 @@ impl Collection for Set {
             Look::Table(members) => size_of::<Mixed>() + members.heap_size(),
         }
     }
+
+    #[inline]
+    fn fetch_ahead(&self, member: Option<u64>) {
+        match (self.look(), member) {
+            (Look::Integers(integers), _) => integers.fetch_ahead(),
+            (Look::Packed(packed), _) => packed.fetch_ahead(),
+            (Look::Table(members), Some(member)) => members.fetch_ahead(member),
+            (Look::Table(_), None) => {}
+        }
+    }
+
+    #[inline]
+    fn fetch_element(&self, member: Option<u64>) {
+        if let (Look::Table(members), Some(member)) = (self.look(), member) {
+            members.fetch_element(member);
+        }
+    }
 }
 
 impl Set {

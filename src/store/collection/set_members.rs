@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::table::{Table, hash};
 use crate::store::Text;
+use crate::store::prefetch::{FETCHED, prefetch};
 
 /// The members of a large set.
 #[derive(Clone, Default)]
@@ -25,6 +26,18 @@ impl Members {
     #[inline]
     pub(super) fn contains(&self, member: Text<'_>) -> bool {
         self.table.find(hash_of(member), |other| other.is(member)).is_some()
+    }
+
+    #[inline]
+    pub(super) fn fetch_ahead(&self, hash: u64) {
+        self.table.fetch_ahead(hash);
+    }
+
+    #[inline]
+    pub(super) fn fetch_element(&self, hash: u64) {
+        if let Some(Member::Text(text)) = self.table.guess(hash) {
+            prefetch(text.as_ptr(), text.len().min(FETCHED));
+        }
     }
 
     pub(super) fn add(&mut self, member: Text<'_>) -> bool {
@@ -141,6 +154,12 @@ impl Member {
             Self::Text(text) => text.len(),
         }
     }
+}
+
+/// The hash of a member in the form that a set keeps it in.
+#[inline]
+pub(in crate::store) fn member_hash(member: &[u8]) -> u64 {
+    hash_of(Text::new(member))
 }
 
 #[inline]

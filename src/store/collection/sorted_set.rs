@@ -83,6 +83,22 @@ impl Collection for SortedSet {
             Form::Ranking(ranking) => size_of::<Ranking>() + ranking.heap_size(),
         }
     }
+
+    #[inline]
+    fn fetch_ahead(&self, member: Option<u64>) {
+        match (&self.0, member) {
+            (Form::Packed(packed), _) => packed.fetch_ahead(),
+            (Form::Ranking(ranking), Some(member)) => ranking.fetch_ahead(member),
+            (Form::Ranking(_), None) => {}
+        }
+    }
+
+    #[inline]
+    fn fetch_element(&self, member: Option<u64>) {
+        if let (Form::Ranking(ranking), Some(member)) = (&self.0, member) {
+            ranking.fetch_element(member);
+        }
+    }
 }
 
 impl SortedSet {

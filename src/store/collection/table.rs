@@ -30,7 +30,7 @@ const PAGE: usize = 256;
 
 /// The hash of what an item is found by: keyed at random, so that chosen keys cannot collide.
 #[inline]
-pub(super) fn hash(bytes: &[u8]) -> u64 {
+pub(in crate::store) fn hash(bytes: &[u8]) -> u64 {
     static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     HASHER.hash_one(bytes)
 }
@@ -97,6 +97,12 @@ impl<T: Send + 'static> Table<T> {
         if let Some(bucket) = self.bucket(self.address(hash)) {
             prefetch(bucket.items.as_ptr(), bucket.items.len() * size_of::<T>());
         }
+    }
+
+    /// The item that most likely has this hash.
+    #[inline]
+    pub(super) fn guess(&self, hash: u64) -> Option<&T> {
+        self.find(hash, |_| true)
     }
 
     /// As [`Table::find`]. The item must not become another one.

@@ -1,4 +1,7 @@
-//! The table of directives. A new one is a block here and a field of [`Values`](super::Values).
+//! The tables of directives. A new one is a block here and a field of [`Values`](super::Values).
+
+mod client;
+mod tls;
 
 use super::directive::{Directive, Set};
 use super::parse::{
@@ -14,7 +17,11 @@ const PERSISTENCE: &str = "Persistence";
 const LOG: &str = "Log";
 
 /// All directives, those of a group together.
-pub static DIRECTIVES: &[Directive] = &[
+pub fn directives() -> impl Iterator<Item = &'static Directive> {
+    SERVER.iter().chain(client::CLIENTS).chain(tls::TLS)
+}
+
+static SERVER: &[Directive] = &[
     Directive {
         name: "bind",
         alias: None,
@@ -38,10 +45,23 @@ pub static DIRECTIVES: &[Directive] = &[
         group: NETWORK,
         value_name: "number",
         default: "6379",
-        help: "TCP port; 0 takes any free one and logs it",
+        help: "TCP port; 0 takes any free one and logs it, or none beside a tls-port",
         get: |values| values.port.to_string(),
         set: Set::AtStart(|values, text| {
             values.port = integer(text, 0..=u64::from(u16::MAX))? as u16;
+            Ok(())
+        }),
+    },
+    Directive {
+        name: "tls-port",
+        alias: None,
+        group: NETWORK,
+        value_name: "number",
+        default: "0",
+        help: "TCP port that speaks TLS; none if 0",
+        get: |values| values.tls_port.to_string(),
+        set: Set::AtStart(|values, text| {
+            values.tls_port = integer(text, 0..=u64::from(u16::MAX))? as u16;
             Ok(())
         }),
     },
@@ -88,42 +108,15 @@ pub static DIRECTIVES: &[Directive] = &[
         }),
     },
     Directive {
-        name: "tcp-keepalive",
+        name: "shutdown-timeout",
         alias: None,
         group: NETWORK,
         value_name: "seconds",
-        default: "300",
-        help: "Silence after which the kernel asks a client if it is still there; 0 never asks",
-        get: |values| values.tcp_keepalive.get().to_string(),
+        default: "10",
+        help: "How long a shutdown may take to answer what it has received",
+        get: |values| values.shutdown_timeout.get().to_string(),
         set: Set::Live(|values, text| {
-            // More is EINVAL: MAX_TCP_KEEPIDLE of the kernel.
-            values.tcp_keepalive.set(integer(text, 0..=32_767)?);
-            Ok(())
-        }),
-    },
-    Directive {
-        name: "timeout",
-        alias: None,
-        group: NETWORK,
-        value_name: "seconds",
-        default: "0",
-        help: "Silence after which a client is closed; 0 is never",
-        get: |values| values.timeout.get().to_string(),
-        set: Set::Live(|values, text| {
-            values.timeout.set(integer(text, 0..=i32::MAX as u64)?);
-            Ok(())
-        }),
-    },
-    Directive {
-        name: "maxclients",
-        alias: None,
-        group: NETWORK,
-        value_name: "number",
-        default: "10000",
-        help: "Clients connected at the same time; those beyond it are refused",
-        get: |values| values.maxclients.get().to_string(),
-        set: Set::Live(|values, text| {
-            values.maxclients.set(integer(text, 1..=u64::from(u32::MAX))?);
+            values.shutdown_timeout.set(integer(text, 0..=i32::MAX as u64)?);
             Ok(())
         }),
     },
@@ -391,19 +384,6 @@ pub static DIRECTIVES: &[Directive] = &[
         }),
     },
     Directive {
-        name: "proto-max-bulk-len",
-        alias: None,
-        group: KEYS,
-        value_name: "bytes",
-        default: "512mb",
-        help: "Longest key or value; at least 1mb",
-        get: |values| values.proto_max_bulk_len.get().to_string(),
-        set: Set::Live(|values, text| {
-            values.proto_max_bulk_len.set(memory(text, 1 << 20..=i64::MAX as u64)?);
-            Ok(())
-        }),
-    },
-    Directive {
         name: "hll-sparse-max-bytes",
         alias: None,
         group: KEYS,
@@ -487,8 +467,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_lower_case() {
-        let mut names: Vec<&str> = DIRECTIVES
-            .iter()
+        let mut names: Vec<&str> = directives()
             .flat_map(|directive| [Some(directive.name), directive.alias])
             .flatten()
             .collect();
@@ -501,7 +480,7 @@ mod tests {
 
     #[test]
     fn each_is_explained_in_one_line() {
-        for directive in DIRECTIVES {
+        for directive in directives() {
             let help = directive.help;
             assert!(!help.is_empty() && help.len() <= 90, "{}", directive.name);
             assert!(!help.contains('\n') && !help.ends_with('.'), "{}", directive.name);
@@ -510,7 +489,7 @@ mod tests {
 
     #[test]
     fn those_of_a_group_stand_together() {
-        let mut groups: Vec<&str> = DIRECTIVES.iter().map(|directive| directive.group).collect();
+        let mut groups: Vec<&str> = directives().map(|directive| directive.group).collect();
         groups.dedup();
         let count = groups.len();
         groups.sort_unstable();

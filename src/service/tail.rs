@@ -1,0 +1,162 @@
+//! A queue of bytes that holds memory only while there are any.
+
+use bytes::{Bytes, BytesMut};
+
+/// Bytes for which memory is reserved as soon as they are announced: a value of 1 MiB, and what stands
+/// around it. They may never come, but memory that nothing is written to is not there yet.
+const TRUSTED: usize = (1 << 20) + 4096;
+
+/// Bytes that were received and not yet consumed: the beginning of a request, mostly.
+///
+/// Appending and consuming are linear in the bytes that pass through, however small the pieces.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    bytes: Vec<u8>,
+    /// Bytes at the front that have been consumed.
+    start: usize,
+}
+
+impl Tail {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.len() == self.start
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Bytes of memory that it has.
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// The bytes with the memory they lie in; see [`Tail::of_rest`].
+    pub(super) fn into_shared(self) -> Bytes {
+        Bytes::from(self.bytes).slice(self.start..)
+    }
+
+    /// The tail that is left of `bytes` when so many at the front have been consumed. They stay where
+    /// they are unless somebody else has kept a part of them.
+    pub(super) fn of_rest(bytes: Bytes, consumed: usize) -> Self {
+        let rest = bytes.slice(consumed.min(bytes.len())..);
+        drop(bytes);
+        if rest.is_empty() { Self::default() } else { Vec::from(BytesMut::from(rest)).into() }
+    }
+
+    /// Hands out the memory with room for some of the `missing` bytes that are said to follow;
+    /// [`Tail::from`] brings it back.
+    pub(super) fn lend(&mut self, missing: usize) -> Vec<u8> {
+        self.bytes.drain(..self.start);
+        self.start = 0;
+        self.reserve(1, missing);
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Adds bytes at the end. `missing` bytes are said to follow, these included.
+    pub(super) fn append(&mut self, bytes: &[u8], missing: usize) {
+        if bytes.is_empty() {
+            return;
+        }
+        // Each consumed byte is moved over at most once: the rest moved is no longer than they are.
+        if self.start >= self.bytes.len() - self.start {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        self.reserve(bytes.len(), missing);
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Makes room for `least` bytes, or for all that are said to follow; since that may be a lie, for
+    /// no more than [`TRUSTED`] or three times what has arrived.
+    fn reserve(&mut self, least: usize, missing: usize) {
+        let room = self.bytes.capacity() - self.bytes.len();
+        if room < least && missing > least {
+            let arrived = self.bytes.len() + least;
+            self.bytes.reserve_exact(missing.min(TRUSTED.max(least + 3 * arrived)));
+        }
+    }
+
+    /// Forgets bytes at the front. When none are left, the memory goes back.
+    pub(super) fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.bytes.len());
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+}
+
+impl From<Vec<u8>> for Tail {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, start: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tail_is_a_queue_of_bytes() {
+        let mut tail = Tail::default();
+        tail.append(b"hello ", 0);
+        tail.append(b"world", 0);
+        tail.consume(3);
+        assert_eq!(tail.bytes(), b"lo world");
+        tail.append(b"!", 0);
+        tail.consume(7);
+        assert_eq!(tail.bytes(), b"d!");
+        tail.append(b"?", 0);
+        assert_eq!(tail.bytes(), b"d!?");
+        tail.consume(3);
+        assert!(tail.is_empty());
+        assert_eq!(tail.bytes.capacity(), 0, "an empty tail holds no memory");
+    }
+
+    #[test]
+    fn a_lying_header_reserves_no_more_than_is_trusted_or_four_times_what_came() {
+        let mut tail = Tail::default();
+        let piece = vec![0; TRUSTED / 10];
+        for n in 1..100 {
+            tail.append(&piece, usize::MAX);
+            let most = TRUSTED.max(4 * n * piece.len());
+            assert!(tail.bytes.capacity() <= most, "after {n} pieces");
+        }
+    }
+
+    #[test]
+    fn an_honest_header_reserves_just_enough() {
+        let mut tail = Tail::default();
+        let whole = 10_000;
+        for n in 0..100 {
+            tail.append(&[1; 100], whole - 100 * n);
+        }
+        assert_eq!(tail.bytes.capacity(), whole);
+    }
+
+    #[test]
+    fn a_consumed_front_does_not_pile_up() {
+        let mut tail = Tail::default();
+        for _ in 0..10_000 {
+            tail.append(&[2; 100], 0);
+            let all = tail.bytes().len();
+            tail.consume(all - 1);
+        }
+        assert!(tail.bytes.capacity() < 1024, "{}", tail.bytes.capacity());
+    }
+
+    #[test]
+    fn a_shared_tail_goes_on_where_it_lies_unless_a_part_was_kept() {
+        let mut tail = Tail::default();
+        tail.append(b"one two three", 0);
+        tail.consume(4);
+        let place = tail.bytes().as_ptr();
+        let shared = tail.into_shared();
+        assert_eq!((&shared[..], shared.as_ptr()), (&b"two three"[..], place));
+        let kept = shared.slice(..3);
+        let mut tail = Tail::of_rest(shared, 4);
+        tail.append(b"!", 0);
+        assert_eq!((&kept[..], tail.bytes()), (&b"two"[..], &b"three!"[..]));
+        assert!(Tail::of_rest(tail.into_shared(), 6).is_empty());
+    }
+}

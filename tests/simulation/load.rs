@@ -1,0 +1,68 @@
+//! One client that asks much, beside many that ask little: counted in turns, for time says nothing here.
+
+use torc::reactor::Options;
+use torc::reactor::simulated::{Faults, Peer, Simulation};
+
+use crate::kv;
+
+const ORDINARY: usize = 50;
+
+/// Turns of the reactor until a request that has just been sent must be answered.
+const TURNS: usize = 4;
+
+fn lines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// Has each of the ordinary clients ask once and get its answer.
+fn ask_and_hear(simulation: &mut Simulation<torc::service::kv::Kv>, ordinary: &[Peer]) {
+    ordinary.iter().for_each(|peer| peer.write(b"PING\r\n"));
+    let mut heard = vec![Vec::new(); ordinary.len()];
+    for _ in 0..TURNS {
+        simulation.tick();
+        heard.iter_mut().zip(ordinary).for_each(|(heard, peer)| heard.extend(peer.read()));
+    }
+    assert!(heard.iter().all(|heard| heard == b"+PONG\r\n"), "{heard:?}");
+}
+
+#[test]
+fn a_pipeline_of_a_million_starves_nobody() {
+    const MILLION: usize = 1_000_000;
+    let options = Options::default();
+    let bytes_per_tick = options.limits.bytes_per_tick;
+    let mut simulation = Simulation::new(1, Faults::NONE, options, usize::MAX, kv);
+    let greedy = simulation.connect();
+    let ordinary: Vec<_> = (0..ORDINARY).map(|_| simulation.connect()).collect();
+    simulation.settle();
+    let request = b"INCR greedy\r\n";
+    greedy.write(&request.repeat(MILLION));
+    let (mut answered, mut rounds) = (0, 0);
+    while answered < MILLION {
+        ask_and_hear(&mut simulation, &ordinary);
+        let more = lines(&greedy.read());
+        let most = TURNS * 2 * bytes_per_tick / request.len();
+        assert!(more <= most, "{more} requests of one client between two of another");
+        answered += more;
+        rounds += 1;
+        assert!(rounds < 100_000, "the pipeline itself must not starve: {answered} answered");
+    }
+    simulation.finish();
+}
+
+#[test]
+fn who_never_reads_is_held_up_alone() {
+    let faults = Faults { window: 1000, ..Faults::NONE };
+    let options = Options::default();
+    let high_water = options.limits.high_water as u64;
+    let mut simulation = Simulation::new(1, faults, options, usize::MAX, kv);
+    let stalled = simulation.connect();
+    let ordinary: Vec<_> = (0..ORDINARY).map(|_| simulation.connect()).collect();
+    simulation.settle();
+    stalled.write(format!("SET long {}\r\n", "v".repeat(10_000)).as_bytes());
+    stalled.write(&b"GET long\r\n".repeat(10_000));
+    (0..200).for_each(|_| ask_and_hear(&mut simulation, &ordinary));
+    let answered = simulation.stats.bytes_out.get();
+    assert!(answered < 2 * high_water, "{answered} bytes for somebody who does not read");
+    assert!(stalled.unreceived() > 0);
+    simulation.finish();
+}
