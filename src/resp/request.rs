@@ -108,6 +108,7 @@ impl Parser {
 
     /// Goes on with a request that [`Parser::take_unfinished`] took out.
     pub fn restore(&mut self, unfinished: Unfinished) {
+        self.unquoted.clear(); // it may be that of another connection
         self.spans = unfinished.spans;
         self.progress = unfinished.progress;
     }
@@ -475,6 +476,20 @@ mod tests {
     }
 
     /// Redis looks for the line's end as in a C string, so it waits, too, until the line is too long.
+    #[test]
+    fn a_request_goes_on_in_a_parser_that_has_removed_quotes() {
+        let words = vec!["word"; KEPT_SPANS + 1];
+        let request = encode(&words);
+        let (first, rest) = (&request[..request.len() - 3], &request[..]);
+        let mut parser = Parser::new();
+        assert!(matches!(parser.parse(first, &LIMITS), Ok(Status::Incomplete { .. })));
+        let unfinished = parser.take_unfinished().expect("many words are kept");
+        parser.parse(b"ECHO \"a b\"\r\n", &LIMITS).unwrap();
+        parser.restore(*unfinished);
+        parser.parse(rest, &LIMITS).unwrap();
+        assert_eq!(args_of(&parser, rest), words.iter().map(|w| w.as_bytes()).collect::<Vec<_>>());
+    }
+
     #[test]
     fn a_zero_byte_hides_the_end_of_its_line() {
         for start in [&b"PI\0NG\r\n"[..], b"*1\0\r\n", b"*1\r\n\0\r\n"] {

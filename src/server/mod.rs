@@ -130,14 +130,6 @@ fn listen_at(mut port: u16, config: &Config) -> Result<Vec<Listener>, StartError
             Err(error) => return Err(StartError::Bind(error)),
         }
     }
-    if let Some(path) = &config.unixsocket {
-        let mode = Some(config.unixsocketperm).filter(|&mode| mode != 0);
-        let listener = patiently(|| Listener::unix(path, mode, config.tcp_backlog));
-        listeners.push(listener.map_err(StartError::Bind)?);
-    }
-    if listeners.is_empty() {
-        return Err(StartError::NowhereToListen);
-    }
     Ok(listeners)
 }
 

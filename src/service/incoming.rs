@@ -8,6 +8,10 @@ use super::tail::Tail;
 /// A tail of so many bytes is lent to the service with its memory: it may hold a large value.
 const SHARED_FROM: usize = 16 * 1024;
 
+/// Bytes for which memory is reserved as soon as they are announced by who has kept such a promise with
+/// his last request: a value of 1 MiB, and what stands around it.
+const TRUSTED: usize = (1 << 20) + 4096;
+
 /// What one connection has sent and the service has not consumed.
 #[derive(Debug, Default)]
 pub(crate) struct Incoming {
@@ -18,25 +22,34 @@ pub(crate) struct Incoming {
     lent: usize,
     /// The present request has a large argument or, between requests, the last one had.
     large: bool,
+    /// The last request did have one.
+    proven: bool,
 }
 
 impl Incoming {
     /// Adds what has arrived.
     pub(crate) fn arrived(&mut self, bytes: &[u8]) {
-        self.tail.append(bytes, self.missing);
+        self.tail.append(bytes, self.missing, self.trusted());
         self.missing = self.missing.saturating_sub(bytes.len());
     }
 
     /// Adds what the service has left over of what it was shown. It waits for so many bytes more, if
     /// that is known.
     pub(crate) fn keep(&mut self, rest: &[u8], consumed: usize, missing: usize) {
-        self.tail.append(rest, rest.len() + missing);
+        if consumed > 0 {
+            self.proven = consumed >= SHARED_FROM;
+        }
+        self.tail.append(rest, rest.len() + missing, self.trusted());
         self.missing = missing;
         if missing >= LITTLE && self.len() + missing >= SHARED_FROM {
             self.large = true;
         } else if consumed > 0 {
             self.large &= consumed >= SHARED_FROM;
         }
+    }
+
+    fn trusted(&self) -> usize {
+        if self.proven { TRUSTED } else { 0 }
     }
 
     /// What to receive next. A large argument is received where it stays: where it begins and ends is
@@ -49,7 +62,7 @@ impl Incoming {
             return Receive::Little;
         }
         self.lent = self.tail.bytes().len();
-        Receive::Into(self.tail.lend(self.missing))
+        Receive::Into(self.tail.lend(self.missing, self.trusted()))
     }
 
     /// Takes back what [`Incoming::next_receive`] has handed out. Returns how many bytes have come.
@@ -139,6 +152,7 @@ mod tests {
     fn a_large_request_is_received_where_it_stays() {
         let mut incoming = Incoming::default();
         assert!(matches!(incoming.next_receive(), Receive::Stream), "none is large yet");
+        incoming.keep(&[], SHARED_FROM, 0);
         incoming.keep(b"12345", 0, SHARED_FROM);
         let Receive::Into(mut memory) = incoming.next_receive() else { panic!("it is announced") };
         let place = memory.as_ptr();
@@ -162,6 +176,14 @@ mod tests {
         assert!(matches!(incoming.next_receive(), Receive::Little), "the next may be large, too");
         incoming.keep(&[], 10, 0);
         assert!(matches!(incoming.next_receive(), Receive::Stream), "it was not");
+    }
+
+    #[test]
+    fn who_has_proven_nothing_gets_room_for_little() {
+        let mut incoming = Incoming::default();
+        incoming.keep(b"12345", 0, SHARED_FROM);
+        let Receive::Into(memory) = incoming.next_receive() else { panic!("it is announced") };
+        assert_eq!(memory.capacity(), 4 * 5);
     }
 
     #[test]

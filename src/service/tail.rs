@@ -2,10 +2,6 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// Bytes for which memory is reserved as soon as they are announced: a value of 1 MiB, and what stands
-/// around it. They may never come, but memory that nothing is written to is not there yet.
-const TRUSTED: usize = (1 << 20) + 4096;
-
 /// Bytes that were received and not yet consumed: the beginning of a request, mostly.
 ///
 /// Appending and consuming are linear in the bytes that pass through, however small the pieces.
@@ -44,17 +40,18 @@ impl Tail {
         if rest.is_empty() { Self::default() } else { Vec::from(BytesMut::from(rest)).into() }
     }
 
-    /// Hands out the memory with room for some of the `missing` bytes that are said to follow;
-    /// [`Tail::from`] brings it back.
-    pub(super) fn lend(&mut self, missing: usize) -> Vec<u8> {
+    /// Hands out the memory with room for some of the `missing` bytes that are said to follow, of which
+    /// so many are `trusted` to; [`Tail::from`] brings it back.
+    pub(super) fn lend(&mut self, missing: usize, trusted: usize) -> Vec<u8> {
         self.bytes.drain(..self.start);
         self.start = 0;
-        self.reserve(1, missing);
+        self.reserve(1, missing, trusted);
         std::mem::take(&mut self.bytes)
     }
 
-    /// Adds bytes at the end. `missing` bytes are said to follow, these included.
-    pub(super) fn append(&mut self, bytes: &[u8], missing: usize) {
+    /// Adds bytes at the end. `missing` bytes are said to follow, these included, and so many are
+    /// `trusted` to.
+    pub(super) fn append(&mut self, bytes: &[u8], missing: usize, trusted: usize) {
         if bytes.is_empty() {
             return;
         }
@@ -63,17 +60,17 @@ impl Tail {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
-        self.reserve(bytes.len(), missing);
+        self.reserve(bytes.len(), missing, trusted);
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Makes room for `least` bytes, or for all that are said to follow; since that may be a lie, for
-    /// no more than [`TRUSTED`] or three times what has arrived.
-    fn reserve(&mut self, least: usize, missing: usize) {
+    /// no more than is `trusted`, or three times what has arrived.
+    fn reserve(&mut self, least: usize, missing: usize, trusted: usize) {
         let room = self.bytes.capacity() - self.bytes.len();
         if room < least && missing > least {
             let arrived = self.bytes.len() + least;
-            self.bytes.reserve_exact(missing.min(TRUSTED.max(least + 3 * arrived)));
+            self.bytes.reserve_exact(missing.min(trusted.max(least + 3 * arrived)));
         }
     }
 
@@ -99,14 +96,14 @@ mod tests {
     #[test]
     fn a_tail_is_a_queue_of_bytes() {
         let mut tail = Tail::default();
-        tail.append(b"hello ", 0);
-        tail.append(b"world", 0);
+        tail.append(b"hello ", 0, 0);
+        tail.append(b"world", 0, 0);
         tail.consume(3);
         assert_eq!(tail.bytes(), b"lo world");
-        tail.append(b"!", 0);
+        tail.append(b"!", 0, 0);
         tail.consume(7);
         assert_eq!(tail.bytes(), b"d!");
-        tail.append(b"?", 0);
+        tail.append(b"?", 0, 0);
         assert_eq!(tail.bytes(), b"d!?");
         tail.consume(3);
         assert!(tail.is_empty());
@@ -115,12 +112,13 @@ mod tests {
 
     #[test]
     fn a_lying_header_reserves_no_more_than_is_trusted_or_four_times_what_came() {
-        let mut tail = Tail::default();
-        let piece = vec![0; TRUSTED / 10];
-        for n in 1..100 {
-            tail.append(&piece, usize::MAX);
-            let most = TRUSTED.max(4 * n * piece.len());
-            assert!(tail.bytes.capacity() <= most, "after {n} pieces");
+        for trusted in [0, 5000] {
+            let mut tail = Tail::default();
+            for n in 1..100 {
+                tail.append(&[0; 100], usize::MAX, trusted);
+                let most = trusted.max(4 * n * 100);
+                assert!(tail.bytes.capacity() <= most, "after {n} pieces");
+            }
         }
     }
 
@@ -129,7 +127,7 @@ mod tests {
         let mut tail = Tail::default();
         let whole = 10_000;
         for n in 0..100 {
-            tail.append(&[1; 100], whole - 100 * n);
+            tail.append(&[1; 100], whole - 100 * n, 0);
         }
         assert_eq!(tail.bytes.capacity(), whole);
     }
@@ -138,7 +136,7 @@ mod tests {
     fn a_consumed_front_does_not_pile_up() {
         let mut tail = Tail::default();
         for _ in 0..10_000 {
-            tail.append(&[2; 100], 0);
+            tail.append(&[2; 100], 0, 0);
             let all = tail.bytes().len();
             tail.consume(all - 1);
         }
@@ -148,14 +146,14 @@ mod tests {
     #[test]
     fn a_shared_tail_goes_on_where_it_lies_unless_a_part_was_kept() {
         let mut tail = Tail::default();
-        tail.append(b"one two three", 0);
+        tail.append(b"one two three", 0, 0);
         tail.consume(4);
         let place = tail.bytes().as_ptr();
         let shared = tail.into_shared();
         assert_eq!((&shared[..], shared.as_ptr()), (&b"two three"[..], place));
         let kept = shared.slice(..3);
         let mut tail = Tail::of_rest(shared, 4);
-        tail.append(b"!", 0);
+        tail.append(b"!", 0, 0);
         assert_eq!((&kept[..], tail.bytes()), (&b"two"[..], &b"three!"[..]));
         assert!(Tail::of_rest(tail.into_shared(), 6).is_empty());
     }
