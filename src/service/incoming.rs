@@ -93,11 +93,6 @@ impl Incoming {
         self.tail.bytes().len() + self.lent
     }
 
-    /// Memory behind the bytes that is reserved for more; what a receive has is not known.
-    pub(crate) fn room(&self) -> usize {
-        self.tail.capacity() - self.tail.bytes().len()
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.tail.is_empty() && self.lent == 0
     }

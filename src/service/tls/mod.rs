@@ -278,17 +278,6 @@ impl<S: Service> Service for Tls<S> {
         }
     }
 
-    fn note(&mut self, session: &Self::Session, buffers: Buffers) {
-        match session {
-            Session::Plain(session) => self.inner.note(session, buffers),
-            Session::Secure(secure) => {
-                let query = buffers.query + secure.incoming.len();
-                let query_room = buffers.query_room + secure.incoming.room();
-                self.inner.note(&secure.inner, Buffers { query, query_room, ..buffers });
-            }
-        }
-    }
-
     fn close(&mut self, session: Self::Session) {
         match session {
             Session::Plain(session) => self.inner.close(session),
