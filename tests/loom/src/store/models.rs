@@ -3,6 +3,7 @@
 use loom::thread;
 
 use super::gate::{Place, Side};
+use super::segment::Segment;
 use crate::check;
 
 const HERE: Place = Place { db: 0, segment: 7 };
@@ -31,12 +32,12 @@ fn exclude(side: &mut Side) {
 }
 
 fn increment(side: &mut Side) -> [u32; 2] {
-    [HERE, THERE].map(|place| side.segment(place).0.increment())
+    [HERE, THERE].map(|place| side.segment(place).increment())
 }
 
 fn visit(side: &mut Side) {
     for place in [HERE, THERE] {
-        side.visit(place, |segment, _| segment.increment());
+        side.visit(place, Segment::increment);
     }
 }
 
