@@ -35,7 +35,7 @@ pub struct Values {
     pub client_query_buffer_limit: Arc<Number>,
     /// The reactors hold it too.
     pub client_output_buffer_limit: Arc<OutputLimits>,
-    /// See [`ClientMemory`] and [`Values::client_memory`].
+    /// Bytes, or a part of `maxmemory`; see [`Values::client_memory`].
     pub maxmemory_clients: Number,
     pub mode: Mode,
     pub backend: BackendChoice,

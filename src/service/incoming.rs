@@ -119,7 +119,7 @@ pub enum Receive {
     /// A little of what comes next, once.
     Little,
     /// What comes next, once, into the room behind the bytes in this memory. There is some.
-    /// [`Incoming::take_back`] is told what has come.
+    /// It comes back with what has come.
     Into(Vec<u8>),
 }
 
