@@ -390,7 +390,6 @@ impl Kv {
 mod tests {
     use super::*;
     use crate::command::harness::Harness;
-    use crate::config::{Config, Directive};
     use crate::mailbox::Message;
     use crate::memory;
 
@@ -490,8 +489,8 @@ mod tests {
     #[cfg(debug_assertions)] // DEBUG PANIC
     #[test]
     fn requests_behind_a_panic_are_run() {
-        let mut config = Config::default();
-        let directive = Directive::find("enable-debug-command").unwrap();
+        let mut config = crate::config::Config::default();
+        let directive = crate::config::Directive::find("enable-debug-command").unwrap();
         config.start(directive, "yes").unwrap();
         let mut harness = Harness::with_config(config);
         let mut kv = Kv::with(harness.worker);
