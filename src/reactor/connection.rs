@@ -28,6 +28,12 @@ pub(super) struct Turn<'a> {
     pub(super) outputs: &'a mut Outputs,
 }
 
+impl<'a> Turn<'a> {
+    pub(super) fn new(now: Now, tick: u64, limits: &'a Limits, outputs: &'a mut Outputs) -> Self {
+        Self { now, tick, limits, outputs }
+    }
+}
+
 /// The receive of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recv {

@@ -232,7 +232,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     /// as its limits ask.
     fn send(&mut self) {
         let limits = &self.options.limits;
-        let mut turn = Turn { now: self.now, tick: self.tick, limits, outputs: &mut self.outputs };
+        let mut turn = Turn::new(self.now, self.tick, limits, &mut self.outputs);
         for &id in &self.touched {
             let Some(connection) = self.connections.get_mut(id) else { continue };
             connection.check_eof(&mut self.service, &mut turn);
@@ -389,12 +389,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     /// Gives a connection the answer that it waits for; its next turn is for what it sent meanwhile.
     fn answered(&mut self, id: ConnId, answer: Output) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let mut turn = Turn {
-            now: self.now,
-            tick: self.tick,
-            limits: &self.options.limits,
-            outputs: &mut self.outputs,
-        };
+        let mut turn = Turn::new(self.now, self.tick, &self.options.limits, &mut self.outputs);
         connection.answered(answer, &mut self.service, &mut turn);
         self.touch(id);
     }
@@ -452,8 +447,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         });
         let mut connection = Connection::new(session, self.now.steady);
         if let Some(word) = refusal {
-            let (limits, outputs) = (&self.options.limits, &mut self.outputs);
-            let mut turn = Turn { now: self.now, tick: self.tick, limits, outputs };
+            let mut turn = Turn::new(self.now, self.tick, &self.options.limits, &mut self.outputs);
             connection.turn_away(word, &mut self.service, &mut turn);
             self.links.stats.refused.add(1);
         }
@@ -488,12 +482,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         if !more {
             connection.recv = Recv::Idle;
         }
-        let mut turn = Turn {
-            now: self.now,
-            tick: self.tick,
-            limits: &self.options.limits,
-            outputs: &mut self.outputs,
-        };
+        let mut turn = Turn::new(self.now, self.tick, &self.options.limits, &mut self.outputs);
         let service = &mut self.service;
         let stats = &self.links.stats;
         self.backend.receive(arrival, |bytes| {
@@ -506,12 +495,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
 
     fn filled(&mut self, id: ConnId, memory: Vec<u8>, end: Option<RecvEnd>) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let mut turn = Turn {
-            now: self.now,
-            tick: self.tick,
-            limits: &self.options.limits,
-            outputs: &mut self.outputs,
-        };
+        let mut turn = Turn::new(self.now, self.tick, &self.options.limits, &mut self.outputs);
         let count = connection.filled(memory, end, &mut self.service, &mut turn);
         self.links.stats.recvs.add(1);
         self.links.stats.bytes_in.add(count as u64);
@@ -529,12 +513,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     fn go_on(&mut self, id: ConnId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.listed = false;
-        let mut turn = Turn {
-            now: self.now,
-            tick: self.tick,
-            limits: &self.options.limits,
-            outputs: &mut self.outputs,
-        };
+        let mut turn = Turn::new(self.now, self.tick, &self.options.limits, &mut self.outputs);
         connection.run(&mut self.service, &mut turn);
         self.touch(id);
     }
