@@ -29,7 +29,8 @@ pub struct Client {
     pub no_touch: AtomicBool,
     /// Its connection is about to be closed.
     condemned: AtomicBool,
-    names: RwLock<Names>,
+    /// None until it says something of itself.
+    names: RwLock<Option<Box<Names>>>,
     buffers: NotedBuffers,
     /// What it is blocked by, if it is.
     waiter: Mutex<Option<Arc<Waiter>>>,
@@ -68,6 +69,13 @@ pub struct Names {
     pub name: String,
     pub lib_name: String,
     pub lib_version: String,
+}
+
+impl Names {
+    fn memory(&self) -> usize {
+        let Self { name, lib_name, lib_version } = self;
+        size_of::<Self>() + name.capacity() + lib_name.capacity() + lib_version.capacity()
+    }
 }
 
 /// In place of a command's number: there was none.
@@ -145,11 +153,11 @@ impl Client {
     }
 
     pub fn names(&self) -> Names {
-        self.names.read().clone()
+        self.names.read().as_deref().cloned().unwrap_or_default()
     }
 
     pub fn rename(&self, change: impl FnOnce(&mut Names)) {
-        change(&mut self.names.write());
+        change(self.names.write().get_or_insert_default());
     }
 
     /// Decides that the connection will be closed. True for the first who does: the one who
@@ -191,8 +199,7 @@ impl Client {
 
     /// Bytes of memory that the client takes: its entry here, its buffers, and what it waits with.
     pub fn memory(&self) -> usize {
-        let Names { name, lib_name, lib_version } = &*self.names.read();
-        let names = name.capacity() + lib_name.capacity() + lib_version.capacity();
+        let names = self.names.read().as_deref().map_or(0, Names::memory);
         size_of::<Self>() + names + self.waiting_memory() + self.buffers().memory()
     }
 }

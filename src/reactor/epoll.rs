@@ -14,6 +14,7 @@ use crate::reactor::backend::{
     Backend, Endpoint, Engine, Errno, Event, LITTLE, Receive, RecvEnd, Sending, Wait,
 };
 use crate::reactor::listener::Listener;
+use crate::reactor::slab;
 use crate::reactor::socket;
 use crate::stats::ReactorStats;
 
@@ -339,11 +340,7 @@ impl Backend for Epoll {
         let address = socket::peer_of(&fd)?;
         watch(&self.epoll, libc::EPOLL_CTL_ADD, fd.as_fd(), READABLE, id)?;
         let endpoint = Endpoint { fd: fd.as_raw_fd(), address };
-        let index = id.index as usize;
-        if self.slots.len() <= index {
-            self.slots.resize_with(index + 1, || None);
-        }
-        self.slots[index] = Some(Slot {
+        let slot = Slot {
             id,
             fd,
             receive: None,
@@ -352,7 +349,8 @@ impl Backend for Epoll {
             listed: false,
             watched_for_room: false,
             sending: None,
-        });
+        };
+        slab::put(&mut self.slots, id.index, slot);
         Ok(endpoint)
     }
 

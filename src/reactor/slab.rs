@@ -37,7 +37,10 @@ impl<T> Slab<T> {
     pub(super) fn insert(&mut self, value: T) {
         match self.free.pop() {
             Some(index) => self.slots[index as usize].value = Some(value),
-            None => self.slots.push(Slot { generation: 0, value: Some(value) }),
+            None => {
+                make_room(&mut self.slots, 1);
+                self.slots.push(Slot { generation: 0, value: Some(value) });
+            }
         }
     }
 
@@ -73,11 +76,27 @@ impl<T> Slab<T> {
     }
 }
 
+/// Puts a value into a numbered slot, which need not be there yet.
+pub(super) fn put<T>(slots: &mut Vec<Option<T>>, index: u32, value: T) {
+    let missing = (index as usize + 1).saturating_sub(slots.len());
+    make_room(slots, missing);
+    slots.extend(std::iter::repeat_with(|| None).take(missing));
+    slots[index as usize] = Some(value);
+}
+
+/// Makes room for more slots, and an eighth beyond. Vec would double its memory instead, and of what
+/// ten thousand connections need, much would stay empty.
+fn make_room<T>(slots: &mut Vec<T>, more: usize) {
+    if slots.capacity() - slots.len() < more {
+        slots.reserve_exact(more + slots.len() / 8);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn put(slab: &mut Slab<char>, value: char) -> ConnId {
+    fn add(slab: &mut Slab<char>, value: char) -> ConnId {
         let id = slab.next_id();
         slab.insert(value);
         id
@@ -86,9 +105,9 @@ mod tests {
     #[test]
     fn an_old_name_never_means_a_new_value() {
         let mut slab = Slab::new();
-        let (a, b) = (put(&mut slab, 'a'), put(&mut slab, 'b'));
+        let (a, b) = (add(&mut slab, 'a'), add(&mut slab, 'b'));
         assert_eq!(slab.remove(a), Some('a'));
-        let c = put(&mut slab, 'c');
+        let c = add(&mut slab, 'c');
         assert_eq!(c.index, a.index, "the slot is reused");
         assert_ne!(c, a);
         assert_eq!(slab.get_mut(a), None);
@@ -102,9 +121,29 @@ mod tests {
     #[test]
     fn generations_wrap_within_their_bits() {
         let mut slab = Slab::new();
-        let id = put(&mut slab, 'a');
+        let id = add(&mut slab, 'a');
         slab.slots[id.index as usize].generation = LAST_GENERATION;
         slab.remove(ConnId { generation: LAST_GENERATION, ..id });
         assert_eq!(slab.next_id(), ConnId { index: id.index, generation: 0 });
+    }
+
+    #[test]
+    fn many_slots_leave_little_empty() {
+        let (mut slab, mut slots) = (Slab::new(), Vec::new());
+        for n in 0..10_000 {
+            add(&mut slab, 'a');
+            super::put(&mut slots, n, 'b');
+        }
+        for capacity in [slab.slots.capacity(), slots.capacity()] {
+            assert!(capacity < 11_300, "{capacity}");
+        }
+    }
+
+    #[test]
+    fn a_slot_may_lie_behind_empty_ones() {
+        let mut slots = Vec::new();
+        super::put(&mut slots, 2, 'c');
+        super::put(&mut slots, 0, 'a');
+        assert_eq!(slots, [Some('a'), None, Some('c')]);
     }
 }

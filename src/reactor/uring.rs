@@ -19,6 +19,7 @@ use crate::reactor::backend::{
 };
 use crate::reactor::buf_ring::{BufRing, Filled, GROUP};
 use crate::reactor::listener::Listener;
+use crate::reactor::slab;
 use crate::reactor::socket;
 use crate::reactor::uring_ring::{Entered, Ring};
 use crate::reactor::uring_setup;
@@ -411,11 +412,8 @@ impl Backend for Uring {
 
     fn open(&mut self, id: ConnId, fd: OwnedFd) -> io::Result<Endpoint> {
         let endpoint = Endpoint { fd: fd.as_raw_fd(), address: socket::peer_of(&fd)? };
-        let index = id.index as usize;
-        if self.slots.len() <= index {
-            self.slots.resize_with(index + 1, || None);
-        }
-        self.slots[index] = Some(Slot { fd, receiving: false, filling: None, sending: None });
+        let slot = Slot { fd, receiving: false, filling: None, sending: None };
+        slab::put(&mut self.slots, id.index, slot);
         Ok(endpoint)
     }
 

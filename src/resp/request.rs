@@ -475,7 +475,6 @@ mod tests {
         assert_eq!(error(b"*1\r\n$536870913\r\n", &STRANGER).as_deref(), Some(text));
     }
 
-    /// Redis looks for the line's end as in a C string, so it waits, too, until the line is too long.
     #[test]
     fn a_request_goes_on_in_a_parser_that_has_removed_quotes() {
         let words = vec!["word"; KEPT_SPANS + 1];
@@ -490,6 +489,7 @@ mod tests {
         assert_eq!(args_of(&parser, rest), words.iter().map(|w| w.as_bytes()).collect::<Vec<_>>());
     }
 
+    /// Redis looks for the line's end as in a C string, so it waits, too, until the line is too long.
     #[test]
     fn a_zero_byte_hides_the_end_of_its_line() {
         for start in [&b"PI\0NG\r\n"[..], b"*1\0\r\n", b"*1\r\n\0\r\n"] {
