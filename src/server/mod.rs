@@ -8,19 +8,16 @@ use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::clock::Now;
 use crate::command::panics;
 use crate::config::{Config, Mode};
-use crate::instance::{Instance, run_id};
+use crate::instance::Instance;
 use crate::mailbox::Stop;
-use crate::memory;
 use crate::reactor::listener::{Address, BindError, Cause, Listener};
 use crate::reactor::{LiveLimits, Options};
 use crate::service::Service;
@@ -160,17 +157,9 @@ fn instance<S: Service + Send + 'static>(
         Address::Unix(_) => None,
     });
     Instance {
-        config,
-        clients: Default::default(),
-        connections,
-        reactors: crew.links(),
-        stop: Arc::clone(&crew.stop),
-        active_expiry: AtomicBool::new(true),
-        started: Now::read(),
-        run_id: run_id(&mut fastrand::Rng::new()),
-        memory_at_start: memory::used(),
         engine: crew.engine().to_string(),
         port: port.unwrap_or(0),
+        ..Instance::new(config, connections, crew.links(), Arc::clone(&crew.stop))
     }
 }
 
