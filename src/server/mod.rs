@@ -18,6 +18,7 @@ use crate::command::panics;
 use crate::config::{Config, Mode};
 use crate::instance::Instance;
 use crate::mailbox::Stop;
+use crate::memory;
 use crate::reactor::listener::{Address, BindError, Cause, Listener};
 use crate::reactor::{LiveLimits, Options};
 use crate::service::Service;
@@ -77,6 +78,7 @@ fn serve<S: Service + Send + 'static>(
     };
     let instance = Arc::new(instance(config, &crew, &listeners, clients));
     let signals = watch_signals(Arc::clone(&crew.stop)).map_err(StartError::Signals)?;
+    memory::keep_giving_back().map_err(StartError::Memory)?;
     let services = services(&instance, crew.size()).into_iter().zip(&instance.reactors);
     let services = services.map(|(service, reactor)| {
         Tls::around(service, acceptor.clone(), Arc::clone(&reactor.mailbox))
@@ -205,6 +207,7 @@ pub enum StartError {
     NowhereToListen,
     Backend(NoBackend),
     Signals(io::Error),
+    Memory(io::Error),
     /// A backend became unusable.
     Broken(io::Error),
 }
@@ -219,6 +222,7 @@ impl fmt::Display for StartError {
             }
             Self::Backend(why) => why.fmt(f),
             Self::Signals(error) => write!(f, "cannot watch for signals: {error}"),
+            Self::Memory(error) => write!(f, "cannot watch memory: {error}"),
             Self::Broken(error) => write!(f, "a reactor ended: {error}"),
         }
     }

@@ -21,6 +21,7 @@ mod many;
 mod panics;
 mod pipelines;
 mod protocol;
+mod resident;
 mod resp3;
 mod scans;
 mod secrets;
