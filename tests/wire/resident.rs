@@ -48,7 +48,7 @@ fn what_large_replies_took_is_given_back() {
 #[test]
 fn what_long_requests_took_is_given_back() {
     check(100 * MIB, |server| {
-        let words = (0..200_000).flat_map(|n| [format!("key:{n}"), format!("value:{n}")]);
+        let words = (0..100_000).flat_map(|n| [format!("key:{n}"), format!("value:{n}")]);
         let request = encode(&["MSET".to_owned()].into_iter().chain(words).collect::<Vec<_>>());
         let (most, end) = request.split_at(request.len() - 1);
         let open = |_| {
@@ -69,7 +69,7 @@ fn what_many_replies_took_is_given_back() {
     check(0, |server| {
         let mut clients: Vec<_> = (0..2000).map(|_| server.connect()).collect();
         clients[0].talk(&[(&format!("SET k {}", "v".repeat(10_000)), "+OK\r\n")]);
-        for _ in 0..5 {
+        for _ in 0..3 {
             clients.iter_mut().for_each(|client| client.ask("MGET k k k k k k"));
             clients.iter_mut().for_each(|client| assert!(client.read_reply().len() > 60_000));
         }
@@ -84,7 +84,7 @@ fn check(taken: u64, load: impl Fn(&Server) -> Vec<Client>) {
     let server = Start::torc(backend()).threads(2).start();
     let mut observer = server.connect();
     let before = observer.info("used_memory_rss");
-    for round in ["first", "second", "third"] {
+    for round in ["first", "second"] {
         let clients = load(&server);
         let mut resident = || observer.info("used_memory_rss");
         wait_until(&format!("the {round} load takes memory"), || resident() >= before + taken);
