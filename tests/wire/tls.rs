@@ -204,7 +204,7 @@ fn one_too_many_is_closed_without_a_word() {
 /// Who connects and says nothing, half a hello, or nothing after its hello, takes little until it goes.
 #[test]
 fn slow_handshakes_cost_little() {
-    const CLIENTS: usize = 1000;
+    const CLIENTS: usize = 300;
     allow_many_descriptors();
     let certificates = Certificates::new();
     let plain = free_port();
