@@ -159,6 +159,7 @@ fn instance<S: Service + Send + 'static>(
         Address::Unix(_) => None,
     });
     Instance {
+        memory_at_start: memory::used(),
         engine: crew.engine().to_string(),
         port: port.unwrap_or(0),
         ..Instance::new(config, connections, crew.links(), Arc::clone(&crew.stop))
