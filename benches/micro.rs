@@ -11,7 +11,7 @@ use torc::clock::Now;
 use torc::command::dispatch::Worker;
 use torc::command::table::TABLE;
 use torc::config::Config;
-use torc::instance::{Instance, ReactorLink, run_id};
+use torc::instance::{Instance, ReactorLink};
 use torc::mailbox::{ConnId, Doorbell, Mailbox, Stop};
 use torc::number::{format_f64, parse_f64, parse_i64};
 use torc::output::Output;
@@ -173,19 +173,9 @@ fn server(reactors: usize) -> (Worker, Session) {
     };
     let config = Config::default();
     let mut keyspaces = Keyspace::all(config.databases, reactors);
-    let instance = Arc::new(Instance {
-        connections: Arc::new(Clients::new(1)),
-        config,
-        clients: Default::default(),
-        reactors: (0..reactors).map(|_| link()).collect(),
-        stop: Arc::new(Stop::new(vec![doorbell.clone()])),
-        active_expiry: true.into(),
-        started: Now::read(),
-        run_id: run_id(&mut fastrand::Rng::with_seed(0)),
-        memory_at_start: 0,
-        engine: String::new(),
-        port: 0,
-    });
+    let links = (0..reactors).map(|_| link()).collect();
+    let stop = Arc::new(Stop::new(vec![doorbell.clone()]));
+    let instance = Arc::new(Instance::new(config, Arc::new(Clients::new(1)), links, stop));
     let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let peer = Peer {
         id: ConnId { index: 0, generation: 0 },

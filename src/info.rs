@@ -117,6 +117,25 @@ fn server(text: &mut Text, source: &Source<'_>) {
     let executable = std::env::current_exe().unwrap_or_default();
     text.field("executable", executable.display());
     text.field("config_file", "");
+    listeners(text, instance);
+}
+
+/// Where clients come in. Redis 7.2 numbers the kinds of sockets, used or not.
+fn listeners(text: &mut Text, instance: &Instance) {
+    let config = &instance.config;
+    let tcp = |name: &str, port: u16| {
+        let bind: String = config.bind.iter().map(|bind| format!(",bind={}", bind.text)).collect();
+        format!("name={name}{bind},port={port}")
+    };
+    if instance.port != 0 && instance.port != config.tls_port {
+        text.field("listener0", tcp("tcp", instance.port));
+    }
+    if let Some(path) = &config.unixsocket {
+        text.field("listener1", format_args!("name=unix,bind={}", path.display()));
+    }
+    if config.tls_port != 0 {
+        text.field("listener2", tcp("tls", config.tls_port));
+    }
 }
 
 /// As `uname -srm` prints it.
@@ -161,7 +180,7 @@ fn memory(text: &mut Text, source: &Source<'_>) {
     let memory: usize = clients.iter().map(|client| client.memory()).sum();
     text.field("mem_clients_slaves", 0);
     text.field("mem_clients_normal", memory);
-    text.field("mem_allocator", "mimalloc");
+    text.field("mem_allocator", memory::ALLOCATOR);
 }
 
 /// Bytes of memory that the machine has, by proc_meminfo(5); 0 if that cannot be read.

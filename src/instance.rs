@@ -41,6 +41,28 @@ pub struct ReactorLink {
 }
 
 impl Instance {
+    /// A server that starts now, of reactors that can be reached so; backend, port and memory are blank.
+    pub fn new(
+        config: Config,
+        connections: Arc<Clients>,
+        reactors: Vec<ReactorLink>,
+        stop: Arc<Stop>,
+    ) -> Self {
+        Self {
+            config,
+            clients: ClientList::default(),
+            connections,
+            reactors,
+            stop,
+            active_expiry: AtomicBool::new(true),
+            started: Now::read(),
+            run_id: run_id(),
+            memory_at_start: 0,
+            engine: String::new(),
+            port: 0,
+        }
+    }
+
     /// Milliseconds since the start.
     pub fn uptime_ms(&self, now: Now) -> u64 {
         now.steady.saturating_duration_since(self.started.steady).as_millis() as u64
@@ -112,6 +134,6 @@ impl ReactorLink {
 pub const REDIS_VERSION: &str = "7.2.4";
 
 /// A new run id: forty random hexadecimal digits.
-pub fn run_id(random: &mut fastrand::Rng) -> String {
-    (0..40).map(|_| char::from_digit(random.u32(0..16), 16).expect("below 16")).collect()
+fn run_id() -> String {
+    (0..40).map(|_| char::from_digit(fastrand::u32(0..16), 16).expect("below 16")).collect()
 }

@@ -5,8 +5,19 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
-use std::path::Path;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+#[cfg(not(feature = "system-allocator"))]
+pub use mimalloc::MiMalloc as Allocator;
+#[cfg(feature = "system-allocator")]
+pub use std::alloc::System as Allocator;
+
+/// What INFO calls [`Allocator`].
+pub const ALLOCATOR: &str = if cfg!(feature = "system-allocator") { "libc" } else { "mimalloc" };
 
 /// Passes everything on to `A` and counts it. For the `#[global_allocator]`.
 #[derive(Debug)]
@@ -61,25 +72,61 @@ pub fn available() -> usize {
     group_available().map_or(machine, |group| machine.min(group))
 }
 
-/// What the control groups above this process leave, by version 2 of cgroups(7).
+/// What the control groups of this process leave.
 fn group_available() -> Option<usize> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let number = |folder: &Path, file: &str| -> Option<usize> {
-        std::fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok()
+    let root = Path::new("/sys/fs/cgroup");
+    groups.lines().filter_map(|line| left_in_group(line, root)).min()
+}
+
+/// What a group and those above it leave; `line` is that of /proc/self/cgroup, which cgroups(7) explains
+/// with both of its versions.
+fn left_in_group(line: &str, root: &Path) -> Option<usize> {
+    let (controllers, own) = line.split_once(':')?.1.split_once(":/")?;
+    let (root, limit, used) = match controllers {
+        "" => (root.to_owned(), "memory.max", "memory.current"),
+        "memory" => (root.join("memory"), "memory.limit_in_bytes", "memory.usage_in_bytes"),
+        _ => return None,
+    };
+    let number = |path: PathBuf| -> Option<usize> {
+        std::fs::read_to_string(path).ok()?.trim().parse().ok()
     };
     let left = |folder: &Path| {
-        Some(number(folder, "memory.max")?.saturating_sub(number(folder, "memory.current")?))
+        Some(number(folder.join(limit))?.saturating_sub(number(folder.join(used))?))
     };
-    let root = Path::new("/sys/fs/cgroup");
     let folder = root.join(own);
-    folder.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(left).min()
+    folder.ancestors().take_while(|folder| folder.starts_with(&root)).filter_map(left).min()
 }
 
 /// Gives memory that is free, but kept by the allocator for later, back to the system.
 pub fn purge() {
+    collect(true);
+}
+
+/// Has memory that stays free given back to the system, as long as the process runs: by itself the
+/// allocator does that only when it is asked for more.
+///
+/// # Errors
+///
+/// The system gives no thread.
+pub fn keep_giving_back() -> std::io::Result<()> {
+    const PAUSE: Duration = Duration::from_secs(1);
+    let thread = thread::Builder::new().name("memory".into());
+    thread.spawn(|| {
+        // For a thread that has never allocated, the allocator collects nothing.
+        black_box(Box::new(0u8));
+        loop {
+            thread::sleep(PAUSE);
+            collect(false);
+        }
+    })?;
+    Ok(())
+}
+
+/// Gives back what has been free for a while; all that is free at this thread if it is forced.
+fn collect(is_forced: bool) {
     // SAFETY: mi_collect may be called at any time, on any thread.
-    unsafe { libmimalloc_sys::mi_collect(true) };
+    unsafe { libmimalloc_sys::mi_collect(is_forced) };
 }
 
 static COUNTERS: Counters = Counters::new();
@@ -234,13 +281,11 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Counted<A> {
 
 #[cfg(test)]
 mod tests {
-    use std::hint::black_box;
-
     use super::*;
 
     /// Counts in all unit tests, so that any of them can ask [`allocations`].
     #[global_allocator]
-    static ALLOCATOR: Counted<mimalloc::MiMalloc> = Counted(mimalloc::MiMalloc);
+    static COUNTED: Counted<Allocator> = Counted(Allocator);
 
     #[test]
     fn a_thread_counts_what_it_allocates_itself() {
@@ -298,6 +343,27 @@ mod tests {
         let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")).unwrap();
         let total: usize = total.split_ascii_whitespace().next().unwrap().parse().unwrap();
         assert!((1 << 20..total << 10).contains(&available), "{available}");
+    }
+
+    #[test]
+    fn a_control_group_leaves_what_those_above_it_leave() {
+        let root = tempfile::tempdir().unwrap();
+        let group = |folder: &str, limit: [&str; 2], used: [&str; 2]| {
+            let folder = root.path().join(folder);
+            std::fs::create_dir_all(&folder).unwrap();
+            for [name, text] in [limit, used] {
+                std::fs::write(folder.join(name), text).unwrap();
+            }
+        };
+        let left = |line| left_in_group(line, root.path());
+        assert_eq!(left("0::/"), None, "no group, no limit");
+        group("a", ["memory.max", "1000\n"], ["memory.current", "300\n"]);
+        group("a/b", ["memory.max", "max\n"], ["memory.current", "100\n"]);
+        group("a/c", ["memory.max", "50\n"], ["memory.current", "60\n"]);
+        assert_eq!(["0::/a", "0::/a/b", "0::/a/c"].map(left), [Some(700), Some(700), Some(0)]);
+        let names = ["memory.limit_in_bytes", "memory.usage_in_bytes"];
+        group("memory/d", [names[0], "20\n"], [names[1], "5\n"]);
+        assert_eq!(["4:memory:/d", "3:pids:/d", "0::/d"].map(left), [Some(15), None, None]);
     }
 
     #[test]

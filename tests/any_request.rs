@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use common::client::encode;
-use common::{Backend, Client, Server, Start, escaped};
+use common::{Backend, Client, Server, Start, escaped, number};
 use random::{Random, Words, shown};
 use torc::command::Command;
 
@@ -37,7 +37,6 @@ fn every_request_has_one_reply_on_epoll() {
 }
 
 fn ask(backend: Backend) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect(name));
     let seed = number("TORC_SEED").unwrap_or_else(|| fastrand::u64(..));
     let steps = number("TORC_STEPS").map_or(STEPS, |steps| steps as usize);
     // No string becomes long enough to slow the others down.

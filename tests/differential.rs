@@ -12,7 +12,7 @@ mod random;
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use common::{Backend, Client, Server, Start, client::encode, program, reply};
+use common::{Backend, Client, Server, Start, client::encode, number, program, reply};
 use random::{Compare, GROWN, Random, Step, Words, shown};
 
 /// Seeds of a run that names none.
@@ -92,7 +92,6 @@ fn compare(backend: Backend, threads: usize, protocol: u8) {
     if !program::installed("redis-server") {
         return;
     }
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect(name));
     let steps = number("TORC_STEPS").map_or(STEPS, |steps| steps as usize);
     let seed = number("TORC_SEED");
     for seed in seed.as_ref().map_or(&SEEDS[..], std::slice::from_ref) {

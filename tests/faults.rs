@@ -3,6 +3,8 @@
 #![allow(unreachable_pub)] // a test has no outside
 
 mod common;
+#[path = "faults/control_group.rs"]
+mod control_group;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,7 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use common::client::encode;
-use common::{Backend, Start, program, server};
+use common::{Backend, Client, Start, escaped, program, server};
+use control_group::ControlGroup;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 
 /// Runs `work` on a thread for which, and for the children of which, io_uring_setup(2) fails: as in a
@@ -69,13 +72,22 @@ fn who_asks_for_io_uring_does_not_get_something_else() {
 /// or its buffers. Either way there is a server.
 #[test]
 fn an_ordinary_user_without_locked_memory_is_served() {
+    let Some(lines) = started_by_ordinary_user("ulimit -l 0", 3) else { return };
+    let engine = lines.iter().any(|line| line.contains("io_uring") || line.contains("epoll"));
+    let listens = lines.iter().any(|line| line.starts_with("listening on 127.0.0.1:"));
+    assert!(engine && listens, "{lines:?}");
+}
+
+/// The first lines of a torc that an ordinary user starts, after `first` was done in a shell. None where
+/// that cannot be, which is said on the terminal.
+fn started_by_ordinary_user(first: &str, lines: usize) -> Option<Vec<String>> {
     if !rustix::process::geteuid().is_root() {
         // Written to the stream itself: the test harness would keep what `eprintln!` writes.
         let _ = writeln!(std::io::stderr(), "skipped: only root can become an ordinary user");
-        return;
+        return None;
     }
     if !program::installed("setpriv") {
-        return;
+        return None;
     }
     // Where that user may read it.
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
@@ -86,28 +98,75 @@ fn an_ordinary_user_without_locked_memory_is_served() {
     assert!(opened.success());
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]);
-    command.args(["sh", "-c", "ulimit -l 0 && exec \"$0\" --port 0 --backend auto"]).arg(&torc);
-    let lines = program::first_lines(&mut command, 3, Duration::from_secs(10));
-    let engine = lines.iter().any(|line| line.contains("io_uring") || line.contains("epoll"));
-    let listens = lines.iter().any(|line| line.starts_with("listening on 127.0.0.1:"));
-    assert!(engine && listens, "{lines:?}");
+    command.args(["sh", "-c", &format!("{first} && exec \"$0\" --port 0 --backend auto")]);
+    Some(program::first_lines(command.arg(&torc), lines, Duration::from_secs(10)))
+}
+
+/// `kernel.io_uring_disabled`, which is again what it was once this is dropped.
+struct Sysctl(String);
+
+impl Sysctl {
+    const PATH: &str = "/proc/sys/kernel/io_uring_disabled";
+
+    fn set(value: u8) -> Self {
+        let before = std::fs::read_to_string(Self::PATH).expect("Linux 6.6 has it");
+        std::fs::write(Self::PATH, value.to_string()).expect("root may set it");
+        Self(before)
+    }
+}
+
+impl Drop for Sysctl {
+    fn drop(&mut self) {
+        std::fs::write(Self::PATH, &self.0).expect("it may be set again");
+    }
+}
+
+#[test]
+#[ignore = "forbids io_uring to the whole machine while it runs; needs root and Linux 6.6"]
+fn io_uring_forbidden_by_sysctl() {
+    let one = Sysctl::set(1);
+    Start::torc(Backend::IoUring).start().connect().talk(&[("PING", "+PONG\r\n")]);
+    let lines = started_by_ordinary_user("exec 2>&1", 2).expect("root, and setpriv").join("\n");
+    assert!(lines.contains("disabled for this user: kernel.io_uring_disabled is 1"), "{lines}");
+    assert!(lines.contains("; falling back to epoll\n"), "{lines}");
+    drop(one);
+    let _two = Sysctl::set(2);
+    let server = Start::torc(Backend::Epoll).flag("backend", "auto").start();
+    server.connect().talk(&[("PING", "+PONG\r\n")]);
+    let line = server.prints("io_uring is disabled: kernel.io_uring_disabled is 2");
+    assert!(line.ends_with("; falling back to epoll"), "{line}");
+    let ended = server::torc(&["--port", "0", "--backend", "io_uring"]);
+    assert_eq!((ended.status.code(), ended.stderr.lines().count()), (Some(1), 1));
+    assert!(ended.stderr.contains("kernel.io_uring_disabled is 2"), "{}", ended.stderr);
 }
 
 /// `maxmemory` is what keeps a server within a limit: it refuses what does not fit, and goes on.
 #[test]
-fn a_server_that_knows_its_limit_stays_below_it() {
+fn maxmemory_keeps_a_server_below_its_limit() {
     for backend in [Backend::IoUring, Backend::Epoll] {
         let start = Start::torc(backend).threads(1).flag("maxmemory", "64mb");
-        let server = start.memory_kib(2 << 20).start();
-        let mut client = server.connect();
-        let value = vec![b'v'; 1 << 20];
-        let refused = (0..).find(|number: &u32| {
-            client.send(encode(&[b"SET", number.to_string().as_bytes(), &value]));
-            client.read_reply().starts_with(b"-OOM command not allowed")
-        });
-        assert!((50..64).contains(&refused.expect("there are many numbers")), "{refused:?}");
-        client.talk(&[("DEL 0 1", ":2\r\n"), ("SET k v", "+OK\r\n"), ("GET k", "$1\r\nv\r\n")]);
+        refuses_what_does_not_fit(start.memory_kib(2 << 20));
     }
+}
+
+fn refuses_what_does_not_fit(start: Start) {
+    let server = start.start();
+    let mut client = server.connect();
+    let refused = fill(&mut client, 1 << 20).expect("it lives on");
+    assert!(refused.starts_with(b"-OOM command not allowed"), "{}", escaped(&refused));
+    let keys = client.integer("DBSIZE");
+    assert!((50..64).contains(&keys), "{keys} keys of a megabyte");
+    client.talk(&[("DEL 0 1", ":2\r\n"), ("SET k v", "+OK\r\n"), ("GET k", "$1\r\nv\r\n")]);
+}
+
+/// Sets keys with values of that size until one is not taken: returns what is said to that, or None if
+/// the connection ends.
+fn fill(client: &mut Client, size: usize) -> Option<Vec<u8>> {
+    let value = vec![b'v'; size];
+    (0..u32::MAX).find_map(|number| {
+        client.try_send(&encode(&[b"SET", number.to_string().as_bytes(), &value]));
+        Some(client.next_reply()).filter(|reply| reply.as_deref() != Some(b"+OK\r\n"))
+    })?
 }
 
 /// Without it the allocator finds that there is no memory. Nothing can be answered then; what can be had
@@ -117,16 +176,44 @@ fn a_server_without_memory_says_so_at_its_end() {
     for backend in [Backend::IoUring, Backend::Epoll] {
         let start = Start::torc(backend).threads(1).memory_kib(2 << 20).may_panic();
         let mut server = start.start();
-        let mut client = server.connect();
-        let value = vec![b'v'; 64 << 20];
-        for number in 0..64 {
-            client.try_send(&encode(&[b"SET", number.to_string().as_bytes(), &value]));
-            if client.next_reply().is_none() {
-                break;
-            }
-        }
+        assert_eq!(fill(&mut server.connect(), 64 << 20), None, "it ends");
         let status = server.ended();
         assert_eq!(status.signal(), Some(libc::SIGABRT), "{status}");
         server.prints("memory allocation of ");
+    }
+}
+
+/// A container's limit is of another kind: whoever goes beyond is killed.
+#[test]
+fn a_control_group_takes_maxmemory_to_live_in() {
+    for backend in [Backend::IoUring, Backend::Epoll] {
+        let Some(group) = ControlGroup::of(128 << 20) else { return };
+        let start = Start::torc(backend).threads(1).in_group(group.folder());
+        refuses_what_does_not_fit(start.flag("maxmemory", "64mb"));
+        let start = Start::torc(backend).threads(1).in_group(group.folder());
+        let mut server = start.may_panic().start();
+        assert_eq!(fill(&mut server.connect(), 1 << 20), None, "it ends");
+        let status = server.ended();
+        assert_eq!(status.signal(), Some(libc::SIGKILL), "{status}");
+    }
+}
+
+/// A reply without a limit takes half at most of what its group has left. Its client is closed, and
+/// nobody else.
+#[test]
+fn a_reply_that_memory_has_no_room_for_is_given_up() {
+    for backend in [Backend::IoUring, Backend::Epoll] {
+        let Some(group) = ControlGroup::of(256 << 20) else { return };
+        let server = Start::torc(backend).threads(1).in_group(group.folder()).start();
+        let (mut client, mut other) = (server.connect(), server.connect());
+        let member = "m".repeat(1000);
+        client.talk(&[(&format!("SADD s {member}"), ":1\r\n")]);
+        let reply = |count: usize| format!("$1000\r\n{member}\r\n").repeat(count);
+        client.ask("SRANDMEMBER s -30000");
+        client.expect(format!("*30000\r\n{}", reply(30_000)));
+        client.ask("SRANDMEMBER s -134217728");
+        client.expect_closed();
+        server.prints("bytes of memory is given up: too little is left");
+        other.talk(&[("SRANDMEMBER s -1", &format!("*1\r\n{}", reply(1)))]);
     }
 }

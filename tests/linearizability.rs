@@ -18,7 +18,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::client::encode;
-use common::{Backend, Client, Server, Start, escaped};
+use common::{Backend, Client, Server, Start, escaped, number};
 use fastrand::Rng;
 use model::Model;
 
@@ -42,7 +42,6 @@ fn histories_can_be_explained_on_epoll() {
 }
 
 fn run(backend: Backend) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect(name));
     let seed = number("TORC_SEED").unwrap_or_else(|| fastrand::u64(..));
     let rounds = number("TORC_ROUNDS").map_or(ROUNDS, |rounds| rounds as usize);
     let server = Start::torc(backend).threads(2).start();

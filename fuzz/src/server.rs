@@ -1,7 +1,6 @@
 //! A server on a simulated network, and one client of it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use torc::command::table::TABLE;
@@ -91,18 +90,8 @@ fn kv(links: &Links<Socket>) -> Kv {
     config.set_many([(&b"proto-max-bulk-len"[..], &b"1mb"[..])]).expect("it may be changed");
     let keyspace = Keyspace::all(config.databases, 2).remove(0);
     let (mailbox, stats) = (Arc::clone(&links.mailbox), Arc::clone(&links.stats));
-    let instance = Instance {
-        config,
-        clients: Default::default(),
-        connections: Arc::clone(&links.clients),
-        reactors: vec![ReactorLink::new(mailbox, stats, TABLE.numbers())],
-        stop: Arc::clone(&links.stop),
-        active_expiry: AtomicBool::new(true),
-        started: torc::clock::Now::read(),
-        run_id: "0".repeat(40),
-        memory_at_start: 0,
-        engine: "simulated".to_owned(),
-        port: 0,
-    };
+    let reactors = vec![ReactorLink::new(mailbox, stats, TABLE.numbers())];
+    let (connections, stop) = (Arc::clone(&links.clients), Arc::clone(&links.stop));
+    let instance = Instance::new(config, connections, reactors, stop);
     Kv::new(keyspace, Arc::new(instance), 0)
 }

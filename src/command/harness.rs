@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use super::panics;
 use super::table::TABLE;
@@ -61,21 +60,11 @@ impl Harness {
             let mailbox = Arc::new(Mailbox::new(16, doorbell.clone()));
             ReactorLink::new(mailbox, Arc::new(ReactorStats::default()), TABLE.numbers())
         };
-        let now = Now::read();
         let keyspaces = Keyspace::all(config.databases, reactors);
-        let instance = Arc::new(Instance {
-            connections: Arc::new(Clients::new(config.maxclients.get() as usize)),
-            config,
-            clients: Default::default(),
-            reactors: (0..reactors).map(|_| link()).collect(),
-            stop: Arc::new(Stop::new(vec![doorbell.clone()])),
-            active_expiry: AtomicBool::new(true),
-            started: now,
-            run_id: "0".repeat(40),
-            memory_at_start: 0,
-            engine: "none".to_owned(),
-            port: 0,
-        });
+        let connections = Arc::new(Clients::new(config.maxclients.get() as usize));
+        let links = (0..reactors).map(|_| link()).collect();
+        let stop = Arc::new(Stop::new(vec![doorbell.clone()]));
+        let instance = Arc::new(Instance::new(config, connections, links, stop));
         let open = |(index, keyspace)| Self::open(keyspace, instance.clone(), index);
         keyspaces.into_iter().enumerate().map(open).collect()
     }

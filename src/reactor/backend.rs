@@ -49,9 +49,9 @@ pub trait Backend {
     /// [`Event::Accepted`] may come once more.
     fn stop_accept(&mut self, listener: usize) -> Vec<Self::Socket>;
 
-    /// Says `reply` to a connection that is not wanted, as far as that goes without waiting, and
-    /// closes it.
-    fn refuse(&mut self, socket: Self::Socket, reply: &[u8]);
+    /// Closes a connection that is not wanted, after what `word` has for its address, as far as that
+    /// can be said without waiting.
+    fn refuse(&mut self, socket: Self::Socket, word: impl FnOnce(&PeerAddress) -> &'static [u8]);
 
     /// Takes a connection in under the name `id`.
     ///

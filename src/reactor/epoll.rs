@@ -16,6 +16,7 @@ use crate::reactor::backend::{
 use crate::reactor::listener::Listener;
 use crate::reactor::slab;
 use crate::reactor::socket;
+use crate::service::PeerAddress;
 use crate::stats::ReactorStats;
 
 /// Events that one epoll_wait may report.
@@ -332,8 +333,8 @@ impl Backend for Epoll {
         socket::stop_listening(self.listeners[listener].as_fd())
     }
 
-    fn refuse(&mut self, socket: OwnedFd, reply: &[u8]) {
-        socket::refuse(socket, reply);
+    fn refuse(&mut self, socket: OwnedFd, word: impl FnOnce(&PeerAddress) -> &'static [u8]) {
+        socket::refuse(socket, word);
     }
 
     fn open(&mut self, id: ConnId, fd: OwnedFd) -> io::Result<Endpoint> {

@@ -415,7 +415,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     fn accepted(&mut self, socket: B::Socket) {
         if !self.links.clients.enter() {
             self.links.stats.refused.add(1);
-            return self.backend.refuse(socket, self.service.refusal());
+            return self.backend.refuse(socket, |address| self.service.refusal(address));
         }
         if self.stop_at.is_some() {
             return self.adopt(socket); // the others may have ended

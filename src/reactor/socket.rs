@@ -249,10 +249,10 @@ pub(super) fn send_output(fd: BorrowedFd<'_>, output: &Output, skip: usize) -> i
     })
 }
 
-/// Says `reply` as far as the socket takes it at once, then closes it.
-pub(super) fn refuse(socket: OwnedFd, reply: &[u8]) {
+/// Says what `word` has for the socket's address, as far as that is taken at once, then closes it.
+pub(super) fn refuse(socket: OwnedFd, word: impl FnOnce(&PeerAddress) -> &'static [u8]) {
     // Best effort: the peer is being turned away, and learns it from the close at the latest.
-    let _ = send(socket.as_fd(), reply);
+    let _ = peer_of(&socket).and_then(|address| send(socket.as_fd(), word(&address)));
 }
 
 /// Closes a listener for good. Returns the connections that waited to be accepted, as far as there are

@@ -19,7 +19,7 @@ use super::uring::{Uring, UringOptions};
 use super::*;
 use crate::mailbox::Doorbell;
 use crate::output::Output;
-use crate::service::{Next, Served};
+use crate::service::{Next, PeerAddress, Served};
 use crate::stats::Clients;
 
 /// Long enough for a loaded machine; only a failing test waits so long.
@@ -120,7 +120,7 @@ impl Service for Probe {
         let _ = self.told.send(Told::Closed);
     }
 
-    fn refusal(&self) -> &'static [u8] {
+    fn refusal(&self, _address: &PeerAddress) -> &'static [u8] {
         b"full"
     }
 }

@@ -24,6 +24,7 @@ use crate::reactor::socket;
 use crate::reactor::uring_ring::{Entered, Ring};
 use crate::reactor::uring_setup;
 use crate::reactor::user_data::{Op, decode, encode};
+use crate::service::PeerAddress;
 use crate::stats::ReactorStats;
 
 pub use crate::reactor::uring_setup::{Unavailable, UringOptions};
@@ -406,8 +407,8 @@ impl Backend for Uring {
         socket::stop_listening(self.listeners[listener].as_fd())
     }
 
-    fn refuse(&mut self, socket: OwnedFd, reply: &[u8]) {
-        socket::refuse(socket, reply);
+    fn refuse(&mut self, socket: OwnedFd, word: impl FnOnce(&PeerAddress) -> &'static [u8]) {
+        socket::refuse(socket, word);
     }
 
     fn open(&mut self, id: ConnId, fd: OwnedFd) -> io::Result<Endpoint> {

@@ -8,17 +8,15 @@ use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::clock::Now;
 use crate::command::panics;
 use crate::config::{Config, Mode};
-use crate::instance::{Instance, run_id};
+use crate::instance::Instance;
 use crate::mailbox::Stop;
 use crate::memory;
 use crate::reactor::listener::{Address, BindError, Cause, Listener};
@@ -80,6 +78,7 @@ fn serve<S: Service + Send + 'static>(
     };
     let instance = Arc::new(instance(config, &crew, &listeners, clients));
     let signals = watch_signals(Arc::clone(&crew.stop)).map_err(StartError::Signals)?;
+    memory::keep_giving_back().map_err(StartError::Memory)?;
     let services = services(&instance, crew.size()).into_iter().zip(&instance.reactors);
     let services = services.map(|(service, reactor)| {
         Tls::around(service, acceptor.clone(), Arc::clone(&reactor.mailbox))
@@ -160,17 +159,10 @@ fn instance<S: Service + Send + 'static>(
         Address::Unix(_) => None,
     });
     Instance {
-        config,
-        clients: Default::default(),
-        connections,
-        reactors: crew.links(),
-        stop: Arc::clone(&crew.stop),
-        active_expiry: AtomicBool::new(true),
-        started: Now::read(),
-        run_id: run_id(&mut fastrand::Rng::new()),
         memory_at_start: memory::used(),
         engine: crew.engine().to_string(),
         port: port.unwrap_or(0),
+        ..Instance::new(config, connections, crew.links(), Arc::clone(&crew.stop))
     }
 }
 
@@ -216,6 +208,7 @@ pub enum StartError {
     NowhereToListen,
     Backend(NoBackend),
     Signals(io::Error),
+    Memory(io::Error),
     /// A backend became unusable.
     Broken(io::Error),
 }
@@ -230,6 +223,7 @@ impl fmt::Display for StartError {
             }
             Self::Backend(why) => why.fmt(f),
             Self::Signals(error) => write!(f, "cannot watch for signals: {error}"),
+            Self::Memory(error) => write!(f, "cannot watch memory: {error}"),
             Self::Broken(error) => write!(f, "a reactor ended: {error}"),
         }
     }

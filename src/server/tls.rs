@@ -144,18 +144,19 @@ fn private_key(values: &Values) -> Result<PrivateKeyDer<'static>, TlsError> {
     if path.is_empty() {
         return Err(TlsError::Missing("tls-key-file"));
     }
-    PrivateKeyDer::from_pem_file(&path).map_err(|error| match error {
-        pem::Error::NoItemsFound if is_encrypted(&path) => {
-            TlsError::file("tls-key-file", &path, ENCRYPTED)
-        }
-        error => TlsError::file("tls-key-file", &path, Pem(error)),
+    PrivateKeyDer::from_pem_file(&path).map_err(|error| match is_encrypted(&path) {
+        true => TlsError::file("tls-key-file", &path, ENCRYPTED),
+        false => TlsError::file("tls-key-file", &path, Pem(error)),
     })
 }
 
 const ENCRYPTED: &str = "the key is encrypted, which is not supported; 'openssl pkey' decrypts it";
 
+/// The label says so (PKCS #8), or a header (RFC 1421).
 fn is_encrypted(path: &str) -> bool {
-    std::fs::read_to_string(path).is_ok_and(|text| text.contains("ENCRYPTED PRIVATE KEY"))
+    let marks = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
+    std::fs::read_to_string(path)
+        .is_ok_and(|text| text.lines().any(|line| marks.contains(&line.trim())))
 }
 
 /// Who asks clients for certificates, and what they must be signed by.

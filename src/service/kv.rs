@@ -337,7 +337,7 @@ impl Service for Kv {
         (!is_open && !address.is_local()).then_some(PROTECTED)
     }
 
-    fn refusal(&self) -> &'static [u8] {
+    fn refusal(&self, _address: &PeerAddress) -> &'static [u8] {
         b"-ERR max number of clients reached\r\n"
     }
 

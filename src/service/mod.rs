@@ -80,8 +80,8 @@ pub trait Service {
         None
     }
 
-    /// What a connection is told that comes when `maxclients` are connected.
-    fn refusal(&self) -> &'static [u8] {
+    /// What a connection from there is told that comes when `maxclients` are connected.
+    fn refusal(&self, _address: &PeerAddress) -> &'static [u8] {
         b""
     }
 

@@ -158,6 +158,14 @@ impl Client {
         String::from_utf8_lossy(text).into_owned()
     }
 
+    /// A number that INFO has in `field`.
+    #[track_caller]
+    pub fn info(&mut self, field: &str) -> u64 {
+        let info = self.text("INFO everything");
+        let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{field} in {info}"))
+    }
+
     /// Sends each request, given as one line, and compares each raw reply.
     #[track_caller]
     pub fn talk(&mut self, exchange: &[(&str, &str)]) {

@@ -17,8 +17,15 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// How long a test waits for anything before it fails.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a test waits for anything before it fails; longer where a sanitizer slows down all.
+pub const PATIENCE: Duration =
+    Duration::from_secs(if cfg!(feature = "system-allocator") { 60 } else { 10 });
+
+/// The number that an environment variable holds, if it is set.
+pub fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is a number, and not {text:?}")))
+}
 
 /// Bytes as a failure message shows them: escaped, long ones cut.
 pub fn escaped(bytes: &[u8]) -> String {

@@ -50,7 +50,7 @@ pub struct Start {
     arguments: Vec<String>,
     folder: TempDir,
     unix: Option<PathBuf>,
-    /// What `ulimit` is told, in the shell that becomes the server.
+    /// What the shell does that becomes the server.
     limits: Vec<String>,
     panics: bool,
     tls: bool,
@@ -126,6 +126,12 @@ impl Start {
     /// Lets the server map so many KiB of memory.
     pub fn memory_kib(mut self, kib: u64) -> Self {
         self.limits.push(format!("ulimit -v {kib}"));
+        self
+    }
+
+    /// Puts the server into the control group of that folder.
+    pub fn in_group(mut self, folder: &Path) -> Self {
+        self.limits.push(format!("echo $$ > '{}/cgroup.procs'", folder.display()));
         self
     }
 

@@ -12,7 +12,6 @@ mod tls;
 
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use torc::command::table::TABLE;
 use torc::config::Config;
@@ -40,19 +39,8 @@ fn kvs(links: &[Links<Socket>]) -> Vec<Kv> {
         let (mailbox, stats) = (Arc::clone(&links.mailbox), Arc::clone(&links.stats));
         ReactorLink::new(mailbox, stats, TABLE.numbers())
     };
-    let instance = Instance {
-        config,
-        clients: Default::default(),
-        connections: Arc::clone(&links[0].clients),
-        reactors: links.iter().map(link).collect(),
-        stop: Arc::clone(&links[0].stop),
-        active_expiry: AtomicBool::new(true),
-        started: torc::clock::Now::read(),
-        run_id: "0".repeat(40),
-        memory_at_start: 0,
-        engine: "simulated".to_owned(),
-        port: 0,
-    };
+    let (connections, stop) = (Arc::clone(&links[0].clients), Arc::clone(&links[0].stop));
+    let instance = Instance::new(config, connections, links.iter().map(link).collect(), stop);
     let instance = Arc::new(instance);
     let kv = |(index, keyspace)| Kv::new(keyspace, Arc::clone(&instance), index);
     keyspaces.enumerate().map(kv).collect()

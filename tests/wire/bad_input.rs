@@ -1,10 +1,8 @@
 //! What clients may get wrong, each with what redis-server 7.0.15 says to it, and whether it closes.
 
-use std::time::{Duration, Instant};
-
-use super::{backend, connected, with};
+use super::{backend, connected, wait_until, with};
 use crate::common::client::{encode, request};
-use crate::common::{Client, PATIENCE, Server, Start, escaped, program};
+use crate::common::{Server, Start, escaped, program};
 
 /// What becomes of a connection after the reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -189,26 +187,16 @@ fn a_header_takes_no_memory() {
     const LIARS: usize = 500;
     let server = Start::torc(backend()).threads(1).start();
     let mut observer = server.connect();
-    let before = number(&mut observer, "used_memory_rss:");
+    let before = observer.info("used_memory_rss");
     let mut liars: Vec<_> = (0..LIARS).map(|_| server.connect()).collect();
     let headers: [&[u8]; 2] =
         [b"*2147483647\r\n$3\r\nSET\r\n", b"*2\r\n$4\r\nECHO\r\n$536870912\r\n"];
     let mut sent = 0;
     for (liar, header) in liars.iter_mut().zip(headers.iter().cycle()) {
         liar.send(header);
-        sent += header.len();
+        sent += header.len() as u64;
     }
-    let begun = Instant::now();
-    while number(&mut observer, "total_net_input_bytes:") < sent {
-        assert!(begun.elapsed() < PATIENCE, "not all was heard");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    let each = number(&mut observer, "used_memory_rss:").saturating_sub(before) / LIARS;
+    wait_until("all are heard", || observer.info("total_net_input_bytes") >= sent);
+    let each = observer.info("used_memory_rss").saturating_sub(before) / LIARS as u64;
     assert!(each < 16 << 10, "{each} bytes are resident for a header");
-}
-
-fn number(client: &mut Client, field: &str) -> usize {
-    let info = client.text("INFO");
-    let value = info.lines().find_map(|line| line.strip_prefix(field));
-    value.and_then(|value| value.parse().ok()).expect("INFO has the field")
 }

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use super::{backend, connected, with};
+use super::{backend, connected, wait_until, with};
 use crate::common::client::{encode, request};
-use crate::common::{Client, PATIENCE, Server, Start};
+use crate::common::{Client, Server, Start};
 
 /// A number of a client's line in CLIENT LIST.
 fn field(observer: &mut Client, id: i64, name: &str) -> u64 {
@@ -13,22 +13,6 @@ fn field(observer: &mut Client, id: i64, name: &str) -> u64 {
     let value = line.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
     let value = value.unwrap_or_else(|| panic!("{name} of {id} in {line:?}"));
     value.parse().expect("a number")
-}
-
-/// A number in INFO.
-fn info(observer: &mut Client, name: &str) -> u64 {
-    let info = observer.text("INFO everything");
-    let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} in {info}"))
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_true() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 #[test]
@@ -93,7 +77,7 @@ fn huge_replies_end_at_the_hard_limit() {
     other.call(&format!("SADD large {}", "m".repeat(100_000)));
     (0..100).for_each(|_| drop(other.call(&format!("RPUSH l {}", "m".repeat(300_000)))));
     other.talk(&[("CONFIG SET client-output-buffer-limit \"normal 8mb 0 0\"", "+OK\r\n")]);
-    let before = info(&mut other, "used_memory_peak");
+    let before = other.info("used_memory_peak");
     for request in [
         "SRANDMEMBER s -134217728",
         "SRANDMEMBER large -134217728",
@@ -107,7 +91,7 @@ fn huge_replies_end_at_the_hard_limit() {
         greedy.expect_closed();
         other.talk(&[("PING", "+PONG\r\n")]);
     }
-    let grown = info(&mut other, "used_memory_peak") - before;
+    let grown = other.info("used_memory_peak") - before;
     assert!(grown < 32 << 20, "{grown} bytes at the most for six replies");
 }
 
@@ -143,7 +127,7 @@ fn the_list_shows_what_waits() {
     wait_until("replies wait", || field(&mut other, id, "omem") > 100_000);
     assert!(field(&mut other, id, "oll") >= 1);
     assert!(field(&mut other, id, "tot-mem") > field(&mut other, id, "omem"));
-    assert!(info(&mut other, "mem_clients_normal") > field(&mut other, id, "omem"));
+    assert!(other.info("mem_clients_normal") > field(&mut other, id, "omem"));
     (0..MANY).for_each(|_| assert_eq!(stalled.read_reply().len(), 100_011));
     wait_until("all is read", || field(&mut other, id, "omem") == 0);
     assert_eq!(field(&mut other, id, "oll"), 0);
@@ -191,14 +175,14 @@ fn the_largest_clients_are_evicted() {
     for (index, bytes) in requests {
         hold(&mut clients[index], ids[index], bytes);
     }
-    let taken = info(&mut other, "mem_clients_normal");
+    let taken = other.info("mem_clients_normal");
     let [largest, middle] = [ids[0], ids[1]].map(|id| field(&mut other, id, "tot-mem"));
     let limit = taken - largest - middle / 2;
     other.talk(&[(&format!("CONFIG SET maxmemory-clients {limit}"), "+OK\r\n")]);
     clients[0].expect_closed();
     clients[1].expect_closed();
-    assert!(info(&mut other, "mem_clients_normal") <= limit);
-    assert_eq!(info(&mut other, "evicted_clients"), 2);
+    assert!(other.info("mem_clients_normal") <= limit);
+    assert_eq!(other.info("evicted_clients"), 2);
     assert!(field(&mut other, ids[2], "qbuf") > 400_000, "the smallest stays");
     assert!(field(&mut other, kept_id, "qbuf") > 5_000_000, "and who asked to");
 
@@ -240,7 +224,7 @@ fn strangers_need_a_password_or_an_open_door() {
     let start = b"-DENIED Redis is running in protected mode because protected mode is enabled and";
     assert!(word.starts_with(start), "{}", crate::common::escaped(&word));
     stranger.expect_closed();
-    assert_eq!(info(&mut local, "rejected_connections"), 1);
+    assert_eq!(local.info("rejected_connections"), 1);
     local.talk(&[("CONFIG SET requirepass secret", "+OK\r\n")]);
     from(outside).talk(&[("AUTH secret", "+OK\r\n"), ("PING", "+PONG\r\n")]);
     local.talk(&[("CONFIG SET requirepass \"\"", "+OK\r\n")]);
@@ -268,16 +252,15 @@ fn who_sends_slowly_costs_little() {
     crate::common::allow_many_descriptors();
     let server = Start::torc(backend()).threads(1).start();
     let mut observer = server.connect();
-    let before = info(&mut observer, "used_memory");
+    let before = observer.info("used_memory");
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| server.connect()).collect();
     let part = b"*3\r\n$3\r\nSET\r\n$5\r\nslow";
     for byte in part {
         clients.iter_mut().for_each(|client| client.send([*byte]));
     }
-    let bytes_in = |observer: &mut Client| info(observer, "total_net_input_bytes");
     let sent = (CLIENTS * part.len()) as u64;
-    wait_until("all have been heard", || bytes_in(&mut observer) >= sent);
-    let each = (info(&mut observer, "used_memory") - before) / CLIENTS as u64;
+    wait_until("all have been heard", || observer.info("total_net_input_bytes") >= sent);
+    let each = (observer.info("used_memory") - before) / CLIENTS as u64;
     assert!(each < 2048, "{each} bytes each");
     for client in &mut clients {
         client.send(b"y\r\n$1\r\n1\r\n");

@@ -1,11 +1,9 @@
 //! A large collection that goes leaves nothing behind, whichever way it goes. It is freed in the
 //! background, so memory is watched for a while.
 
-use std::time::{Duration, Instant};
-
-use super::connected;
+use super::{connected, wait_until};
+use crate::common::Client;
 use crate::common::client::encode;
-use crate::common::{Client, PATIENCE};
 
 const ELEMENTS: usize = 1_000_000;
 /// Elements of one request.
@@ -36,7 +34,7 @@ fn hash() {
 /// Fills a key with `command`, then lets copies of it go, and at last the key itself.
 fn check(command: &str, element: fn(usize) -> Vec<String>) {
     let (_server, mut client) = connected();
-    let empty = used_memory(&mut client);
+    let empty = client.info("used_memory");
     for start in (0..ELEMENTS).step_by(BATCH) {
         let elements = (start..start + BATCH).flat_map(element);
         let words: Vec<_> =
@@ -44,13 +42,13 @@ fn check(command: &str, element: fn(usize) -> Vec<String>) {
         client.send(encode(&words));
         client.read_reply();
     }
-    let filled = used_memory(&mut client);
+    let filled = client.info("used_memory");
     assert!(filled > empty + 8 * NOISE, "{filled} bytes with all elements, {empty} without");
     for (way, reply) in
         [("DEL copy", ":1\r\n"), ("SET copy v", "+OK\r\n"), ("PEXPIRE copy 1", ":1\r\n")]
     {
         client.talk(&[("COPY k copy REPLACE", ":1\r\n")]);
-        let doubled = used_memory(&mut client);
+        let doubled = client.info("used_memory");
         assert!(doubled > filled + 8 * NOISE, "{doubled} bytes with a copy, {filled} without");
         client.talk(&[(way, reply)]);
         await_memory(&mut client, filled, way);
@@ -61,20 +59,6 @@ fn check(command: &str, element: fn(usize) -> Vec<String>) {
 
 /// Waits until no more memory is in use than `before`.
 #[track_caller]
-fn await_memory(client: &mut Client, before: u64, way: &str) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let used = used_memory(client);
-        if used <= before + NOISE {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{way}: {used} bytes in use, {before} before");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-pub(super) fn used_memory(client: &mut Client) -> u64 {
-    let info = client.text("INFO memory");
-    let used = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
-    used.and_then(|bytes| bytes.parse().ok()).expect("a number of bytes")
+pub(super) fn await_memory(client: &mut Client, before: u64, way: &str) {
+    wait_until(way, || client.info("used_memory") <= before + NOISE);
 }

@@ -1,6 +1,5 @@
 //! A thousand connections at once.
 
-use super::freeing::used_memory;
 use super::{connected, with};
 use crate::common::allow_many_descriptors;
 use crate::common::client::request;
@@ -40,11 +39,11 @@ fn a_thousand_connections() {
 fn an_idle_connection_takes_less_than_a_kilobyte() {
     allow_many_descriptors();
     let (server, mut client) = connected();
-    let before = used_memory(&mut client);
+    let before = client.info("used_memory");
     let mut idle: Vec<_> = (0..CONNECTIONS).map(|_| server.connect()).collect();
     for client in &mut idle {
         client.talk(&[("SET key value", "+OK\r\n")]);
     }
-    let each = (used_memory(&mut client) - before) / CONNECTIONS as u64;
+    let each = (client.info("used_memory") - before) / CONNECTIONS as u64;
     assert!(each > 0 && each < 1024, "{each} bytes");
 }

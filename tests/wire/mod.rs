@@ -21,6 +21,7 @@ mod many;
 mod panics;
 mod pipelines;
 mod protocol;
+mod resident;
 mod resp3;
 mod scans;
 mod secrets;
@@ -31,7 +32,9 @@ mod threads;
 mod tls;
 mod unix;
 
-use crate::common::{Backend, Client, Server, Start};
+use std::time::{Duration, Instant};
+
+use crate::common::{Backend, Client, PATIENCE, Server, Start};
 
 /// The backend that this compilation of the cases is for.
 fn backend() -> Backend {
@@ -48,4 +51,14 @@ fn connected() -> (Server, Client) {
     let server = with().start();
     let client = server.connect();
     (server, client)
+}
+
+/// Looks again and again until it is so.
+#[track_caller]
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use rustix::process::Signal;
 use rustls::version::{TLS12, TLS13};
-use rustls::{CipherSuite, ClientConfig, ProtocolVersion};
+use rustls::{CipherSuite, ClientConfig, ClientConnection, ProtocolVersion};
 
-use super::{backend, with};
+use super::freeing::await_memory;
+use super::{backend, wait_until, with};
 use crate::common::client::encode;
 use crate::common::server::{free_port, torc};
-use crate::common::{Certificates, Client, PATIENCE, Server, Start};
+use crate::common::{Certificates, Client, PATIENCE, Server, Start, allow_many_descriptors};
 
 const TLS_FAILED: &str = "-ERR CONFIG SET failed (possibly related to argument 'tls-cert-file') - \
      Unable to update TLS configuration. Check server logs.\r\n";
@@ -38,8 +39,8 @@ fn everything_works_as_without_it() {
         info.contains(&format!(" addr={address} laddr=127.0.0.1:{} ", server.port())),
         "{info}"
     );
-    let port = format!("tcp_port:{}\r\n", server.port());
-    assert!(client.text("INFO server").contains(&port));
+    let info = client.text("INFO server");
+    assert!(info.contains(&format!("tcp_port:{}\r\n", server.port())), "{info}");
     for version in [&TLS12, &TLS13] {
         let mut client = server.connect_tls(&certificates.speaking(&[version]));
         client.talk(&[("INCR k", if *version == TLS12 { ":8\r\n" } else { ":9\r\n" })]);
@@ -158,9 +159,7 @@ fn whatever_else_comes_is_closed_alone() {
     let certificates = Certificates::new();
     let plain = free_port();
     let server = with().tls(&certificates).flag("port", &plain.to_string()).start();
-    let port = Client::tcp(plain).call("CONFIG GET tls-port");
-    let port = String::from_utf8_lossy(&port).split("\r\n").nth(4).unwrap().parse().unwrap();
-    let mut friend = Client::tls(port, &certificates.friend());
+    let mut friend = server.connect_tls(&certificates.friend());
     friend.talk(&[("PING", "+PONG\r\n")]);
     Client::tcp(plain).talk(&[("PING", "+PONG\r\n")]);
     let junk: &[&[u8]] = &[
@@ -173,7 +172,7 @@ fn whatever_else_comes_is_closed_alone() {
         b"\x17\x03\x03\x00\x20\x00",                 // data before any key
     ];
     for bytes in junk {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(bytes).unwrap();
         let _ = stream.shutdown(std::net::Shutdown::Write);
@@ -185,6 +184,54 @@ fn whatever_else_comes_is_closed_alone() {
     friend.talk(&[("ECHO here", "$4\r\nhere\r\n")]);
     let printed = server.printed();
     assert!(!printed.contains("TLS:"), "not worth a word at the usual level: {printed}");
+}
+
+/// A client beyond `maxclients` is told so where it understands it; through TLS it only sees the end.
+#[test]
+fn one_too_many_is_closed_without_a_word() {
+    let certificates = Certificates::new();
+    let plain = free_port();
+    let server = with().tls(&certificates).flag("port", &plain.to_string());
+    let server = server.flag("maxclients", "1").start();
+    let mut first = Client::tcp(plain);
+    first.talk(&[("PING", "+PONG\r\n")]);
+    server.connect().expect_closed();
+    let mut told = Client::tcp(plain);
+    told.expect("-ERR max number of clients reached\r\n");
+    told.expect_closed();
+}
+
+/// Who connects and says nothing, half a hello, or nothing after its hello, takes little until it goes.
+#[test]
+fn slow_handshakes_cost_little() {
+    const CLIENTS: usize = 300;
+    allow_many_descriptors();
+    let certificates = Certificates::new();
+    let plain = free_port();
+    let server = Start::torc(backend()).threads(1).tls(&certificates);
+    let server = server.flag("port", &plain.to_string()).start();
+    let mut observer = Client::tcp(plain);
+    let name = "localhost".try_into().unwrap();
+    let mut hello = Vec::new();
+    let mut client = ClientConnection::new(certificates.friend(), name).unwrap();
+    client.write_tls(&mut hello).unwrap();
+    for (said, most) in [(&hello[..0], 3072), (&hello[..100], 5120), (&hello[..], 6144)] {
+        let before = observer.info("used_memory");
+        let say = |_| {
+            let mut client = server.connect();
+            client.send(said);
+            if said == hello {
+                client.expect(b"\x16\x03\x03"); // the server says its own
+            }
+            client
+        };
+        let clients: Vec<_> = (0..CLIENTS).map(say).collect();
+        wait_until("all have come", || observer.info("connected_clients") > CLIENTS as u64);
+        let each = observer.info("used_memory").saturating_sub(before) as usize / CLIENTS;
+        assert!(each < most, "{each} bytes after {} of a hello", said.len());
+        drop(clients);
+        await_memory(&mut observer, before, "slow handshakes");
+    }
 }
 
 /// A peer that says that it ends is told the same, after all that it has asked for.
@@ -250,10 +297,16 @@ fn it_starts_only_with_all_that_it_needs() {
     let (ours, other) = (Certificates::new(), Certificates::new());
     let text = ours.path("text");
     std::fs::write(&text, "no certificate").unwrap();
-    let encrypted = ours.path("encrypted.key");
-    let begin_and_end =
-        ["BEGIN", "END"].map(|word| format!("-----{word} ENCRYPTED PRIVATE KEY-----"));
-    std::fs::write(&encrypted, begin_and_end.join("\nMII=\n")).unwrap();
+    let encrypted = [
+        ("ENCRYPTED PRIVATE KEY", "MII="),
+        ("EC PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0123\n\nMII="),
+    ];
+    let encrypted = encrypted.map(|(label, text)| {
+        let path = ours.path(&format!("{label}.key"));
+        let pem = format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
+        std::fs::write(&path, pem).unwrap();
+        path
+    });
     let (port, nothing) = (free_port().to_string(), ours.path("nothing"));
     let (crt, key, ca) = (ours.path("server.crt"), ours.path("server.key"), ours.path("ca.crt"));
     let whole = |flag: &str, value: &str| {
@@ -271,7 +324,8 @@ fn it_starts_only_with_all_that_it_needs() {
         ("--tls-ca-cert-dir", &nothing, "tls-ca-cert-dir '{}': No such file"),
         ("--tls-cert-file", &text, "tls-cert-file '{}': nothing of that kind is in it"),
         ("--tls-key-file", &text, "tls-key-file '{}': nothing of that kind is in it"),
-        ("--tls-key-file", &encrypted, "tls-key-file '{}': the key is encrypted"),
+        ("--tls-key-file", &encrypted[0], "tls-key-file '{}': the key is encrypted"),
+        ("--tls-key-file", &encrypted[1], "tls-key-file '{}': the key is encrypted"),
         ("--tls-cert-file", &other.path("server.crt"), "do not belong together"),
         ("--tls-ca-cert-file", "", "set tls-ca-cert-file or tls-ca-cert-dir"),
         ("--tls-protocols", "TLSv1.1 TLSv1.2", "'TLSv1.1': there is only TLSv1.2, TLSv1.3"),

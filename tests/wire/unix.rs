@@ -1,6 +1,7 @@
 //! The unix socket.
 
-use super::with;
+use super::{backend, with};
+use crate::common::{Certificates, Start};
 
 #[test]
 fn the_same_server() {
@@ -13,6 +14,24 @@ fn the_same_server() {
     assert!(list.contains(&format!("addr={path}:0 ")), "{list}");
     unix.finish_sending();
     unix.expect_closed();
+}
+
+/// As Redis 7.2 shows them.
+#[test]
+fn all_listeners_are_named() {
+    let certificates = Certificates::new();
+    let server = Start::torc(backend()).tls(&certificates).unix_socket();
+    let server = server.flag("bind", "127.0.0.1 -::1").start();
+    let info = server.connect_unix().text("INFO server");
+    let (path, port) = (server.unix().display(), server.port());
+    let listeners = format!(
+        "listener1:name=unix,bind={path}\r\nlistener2:name=tls,bind=127.0.0.1,bind=-::1,port={port}\r\n"
+    );
+    assert!(info.contains(&listeners), "{info}");
+    let server = Start::torc(backend()).flag("bind", "127.0.0.1").start();
+    let info = server.connect().text("INFO server");
+    let listener = format!("\r\nlistener0:name=tcp,bind=127.0.0.1,port={}\r\n", server.port());
+    assert!(info.contains(&listener) && !info.contains("listener1"), "{info}");
 }
 
 #[test]

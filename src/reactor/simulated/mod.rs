@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use crate::clock::Now;
 use crate::mailbox::{ConnId, Doorbell};
 use crate::output::Output;
+use crate::peer::PeerAddress;
 use crate::reactor::backend::{Backend, Endpoint, Engine, Event, Receive, Sending, Wait};
 use network::Network;
 
@@ -123,8 +124,8 @@ impl Backend for Simulated {
         waiting.into_iter().map(|link| self.socket(link)).collect()
     }
 
-    fn refuse(&mut self, socket: Socket, reply: &[u8]) {
-        self.network.lock().refuse(socket.take(), reply);
+    fn refuse(&mut self, socket: Socket, word: impl FnOnce(&PeerAddress) -> &'static [u8]) {
+        self.network.lock().refuse(socket.take(), word);
     }
 
     fn open(&mut self, id: ConnId, socket: Socket) -> io::Result<Endpoint> {

@@ -160,6 +160,12 @@ impl Network {
     }
 }
 
+/// Each client has a port of its own.
+fn address_of(link: usize) -> PeerAddress {
+    let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    PeerAddress::Tcp { peer: address(link as u16), local: address(PORT) }
+}
+
 /// What the reactor starts.
 impl Network {
     pub(super) fn start_accept(&mut self, at: usize, listener: usize) {
@@ -191,7 +197,8 @@ impl Network {
         }
     }
 
-    pub(super) fn refuse(&mut self, link: usize, reply: &[u8]) {
+    pub(super) fn refuse(&mut self, link: usize, word: impl FnOnce(&PeerAddress) -> &'static [u8]) {
+        let reply = word(&address_of(link));
         let room = self.faults.window.min(reply.len());
         self.links[link].to_peer.extend(&reply[..room]);
         self.hang_up(link);
@@ -214,9 +221,7 @@ impl Network {
         self.hosts[at].names.insert(id, link);
         self.hosts[at].open.push(link);
         self.links[link].end = End::Open { host: at, id };
-        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let address = PeerAddress::Tcp { peer: address(link as u16), local: address(PORT) };
-        Ok(Endpoint { fd: link as i32, address })
+        Ok(Endpoint { fd: link as i32, address: address_of(link) })
     }
 
     pub(super) fn start_recv(&mut self, at: usize, id: ConnId, receive: Receive) {

@@ -22,6 +22,9 @@ use channel::Channel;
 /// How long a handshake may take: one that never ends would hold its connection for ever.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
+/// Before a handshake nothing can be said in a way that the client understands.
+const UNSAID: &[u8] = b"";
+
 /// Which port speaks TLS, and with whom.
 #[derive(Debug)]
 pub struct Acceptor {
@@ -292,12 +295,11 @@ impl<S: Service> Service for Tls<S> {
 
     fn refuses(&self, address: &PeerAddress) -> Option<&'static [u8]> {
         let word = self.inner.refuses(address)?;
-        // Before a handshake nothing can be said in a way that the client understands.
-        Some(if self.is_secure(address) { b"" } else { word })
+        Some(if self.is_secure(address) { UNSAID } else { word })
     }
 
-    fn refusal(&self) -> &'static [u8] {
-        self.inner.refusal()
+    fn refusal(&self, address: &PeerAddress) -> &'static [u8] {
+        if self.is_secure(address) { UNSAID } else { self.inner.refusal(address) }
     }
 
     fn enter(&mut self) {
