@@ -1,174 +1,151 @@
 //! Clients that ask too much, beside clients that do not: what the others notice, and what memory it
 //! takes while it lasts and afterwards.
 //!
-//! `cargo bench --bench reliability` runs all cases on both backends and prints a table;
-//! `-- io_uring idle` only those with all of these words in their name. `--test` only sees that it works.
+//! `cargo bench --bench reliability` measures; `-- --help` lists the options.
 
 #![allow(unreachable_pub)] // a bench has no outside
 
 mod experiment;
 mod load;
+mod trouble;
 
 use std::error::Error;
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::fs;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use experiment::place::{Place, allow_files};
+use experiment::comparison::Spread;
+use experiment::machine::Caption;
+use experiment::options::Options;
+use experiment::place::{Place, allow_files, give_way};
 use experiment::process::resident;
 use experiment::server::{Contender, Server};
+use experiment::table::{Columns, Table};
 use load::workload::{Operation, Protocol};
 use load::{Generator, Load};
+use trouble::{CASES, Case};
 
-/// Something that goes on beside the ordinary load until `stop` is set; returns what it has counted.
-type Trouble = fn(SocketAddr, &AtomicBool) -> io::Result<u64>;
+/// The ordinary clients are watched alone, and memory is looked at afterwards, for no longer than this.
+const CALM: Duration = Duration::from_secs(4);
 
-struct Case {
-    name: &'static str,
-    /// Connections of the ordinary load, which GETs.
-    connections: usize,
-    trouble: Trouble,
-    /// What the trouble counts.
-    counts: &'static str,
-}
-
-const CASES: &[Case] = &[
-    Case { name: "9,000 idle", connections: 1000, trouble: idle, counts: "connections" },
-    Case { name: "comes and goes", connections: 50, trouble: come_and_go, counts: "connections" },
-    Case { name: "never reads", connections: 50, trouble: never_read, counts: "bytes taken" },
-    Case { name: "pipelines a million", connections: 50, trouble: pipeline, counts: "requests" },
+const COLUMNS: &Columns<'static> = &[
+    ("beside", 34),
+    ("backend", 8),
+    ("p99 alone, µs", 13),
+    ("p99 then, µs", 12),
+    ("times", 6),
+    ("MiB before", 10),
+    ("then", 6),
+    ("after", 6),
+    ("it did in that time", 24),
 ];
 
-/// How long a part of a case lasts.
-const TIME: Duration = Duration::from_secs(4);
-
 fn main() -> Result<(), Box<dyn Error>> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let time = if words.iter().any(|word| word == "--test") { TIME / 400 } else { TIME };
-    let words: Vec<_> = words.iter().filter(|word| !word.starts_with("--")).collect();
+    let about = "What ordinary clients notice of those that ask too much, and what memory it takes";
+    let options = Options::read("reliability", about, "50");
     allow_files(11_000)?;
-    let place = Place::take(0, 1)?;
-    println!(
-        "| backend | beside 50 or 1000 clients | p99 alone | p99 then | ratio | MiB before, then, after | |"
-    );
-    println!("|---|---|---|---|---|---|---|");
-    for backend in ["io_uring", "epoll"] {
-        for case in CASES {
-            let name = format!("{backend} {}", case.name);
-            if words.iter().all(|word| name.contains(word.as_str())) {
-                let server = Contender::torc(backend, backend, "kv").start(&place)?;
-                println!("{}", row(&server, backend, case, time)?);
+    let place = Place::take(options.server_cpu, options.load_cpu)?;
+    let engines = ["io_uring", "epoll"].map(|backend| Contender::torc(backend, backend, "kv"));
+    let caption = Caption::of("reliability", &options, &place, &engines);
+    fs::create_dir_all(&options.out)?;
+    let mut text = String::new();
+    for (name, value) in &caption.lines {
+        text.push_str(&format!("- {name}: {value}\n"));
+    }
+    println!("{text}");
+    let mut table = Table::new(2);
+    table.heading(COLUMNS);
+    for case in CASES {
+        for engine in &engines {
+            let name = format!("{} {}", engine.name, case.name);
+            if options.filter.as_ref().is_none_or(|filter| name.contains(filter)) {
+                let rounds = (0..options.rounds).map(|_| {
+                    let server = engine.start(&place)?;
+                    Round::of(&server, case, options.time)
+                });
+                let rounds: Vec<Round> = rounds.collect::<io::Result<_>>()?;
+                table.line(&row(case, &engine.name, &rounds), COLUMNS);
             }
         }
     }
+    let file = options.out.join("reliability.md");
+    fs::write(&file, text + &table.text)?;
+    println!("\nthe table is in {}", file.display());
     Ok(())
 }
 
-/// Measures the ordinary load alone and beside the trouble.
-fn row(server: &Server, backend: &str, case: &Case, time: Duration) -> io::Result<String> {
-    let load = Load {
-        operation: Operation::Get,
-        connections: case.connections,
-        pipeline: 1,
-        value: 64,
-        keys: 10_000,
-    };
+/// What one round has shown. Times are in microseconds, memory is in MiB.
+struct Round {
+    p99_alone: f64,
+    p99_then: f64,
+    before: f64,
+    during: f64,
+    after: f64,
+    /// What the trouble has counted.
+    counted: f64,
+}
+
+impl Round {
+    /// Watches the ordinary clients alone, beside the trouble, and when it is over.
+    fn of(server: &Server, case: &Case, time: Duration) -> io::Result<Self> {
+        let calm = time.min(CALM);
+        let mut clients = ordinary_clients(server, case)?;
+        p99(&mut clients, calm / 2)?; // warms up
+        let p99_alone = p99(&mut clients, calm)?;
+        let before = mebibytes(server);
+        let stop = AtomicBool::new(false);
+        let (p99_then, during, counted) = thread::scope(|scope| -> io::Result<_> {
+            let trouble = scope.spawn(|| {
+                give_way()?;
+                (case.run)(server.address, &stop)
+            });
+            let p99_then = p99(&mut clients, time);
+            let during = mebibytes(server);
+            stop.store(true, Ordering::Relaxed);
+            let count = trouble.join().map_err(|_| io::Error::other("the trouble panicked"))??;
+            Ok((p99_then?, during, count as f64))
+        })?;
+        p99(&mut clients, calm)?;
+        let after = mebibytes(server);
+        Ok(Self { p99_alone, p99_then, before, during, after, counted })
+    }
+}
+
+/// Clients that each ask GET, wait for the value, and ask again when it is their turn.
+fn ordinary_clients(server: &Server, case: &Case) -> io::Result<Generator> {
+    let (operation, connections) = (Operation::Get, case.clients);
+    let load = Load { operation, connections, pipeline: 1, value: 64, keys: 10_000 };
     load::fill(server.address, Protocol::Redis, load.keys, load.value)?;
     let mut generator = Generator::connect(server.address, Protocol::Redis, &load)?;
-    let p99 = |generator: &mut Generator| -> io::Result<f64> {
-        Ok(generator.run(time)?.latency.value_at_quantile(0.99) as f64 / 1000.0)
-    };
-    p99(&mut generator)?; // warms up
-    let alone = p99(&mut generator)?;
-    let before = mebibytes(server);
-    let stop = AtomicBool::new(false);
-    let (beside, during, count) = thread::scope(|scope| -> io::Result<_> {
-        let trouble = scope.spawn(|| (case.trouble)(server.address, &stop));
-        let beside = p99(&mut generator);
-        let during = mebibytes(server);
-        stop.store(true, Ordering::Relaxed);
-        let count = trouble.join().expect("no trouble panics")?;
-        Ok((beside?, during, count))
-    })?;
-    generator.run(time)?; // the server sees them go
-    let after = mebibytes(server);
-    Ok(format!(
-        "| {backend} | {} | {alone:.0} \u{b5}s | {beside:.0} \u{b5}s | {:.2} | {before:.1}, \
-         {during:.1}, {after:.1} | {count} {} in {:.1} s |",
-        case.name,
-        beside / alone,
-        case.counts,
-        time.as_secs_f64(),
-    ))
+    generator.keep_pace(case.clients as u32 * case.requests)?;
+    Ok(generator)
+}
+
+fn p99(clients: &mut Generator, time: Duration) -> io::Result<f64> {
+    Ok(clients.run(time)?.latency.value_at_quantile(0.99) as f64 / 1e3)
 }
 
 fn mebibytes(server: &Server) -> f64 {
     resident(server.id()).unwrap_or_default() as f64 / f64::from(1 << 20)
 }
 
-fn idle(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
-    let connections: io::Result<Vec<_>> = (0..9000).map(|_| TcpStream::connect(server)).collect();
-    let connections = connections?;
-    await_stop(stop);
-    Ok(connections.len() as u64)
-}
-
-fn come_and_go(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
-    let mut connections = 0;
-    while !stop.load(Ordering::Relaxed) {
-        let mut stream = TcpStream::connect(server)?;
-        stream.write_all(b"PING\r\n")?;
-        stream.read_exact(&mut [0; 7])?;
-        connections += 1;
-    }
-    Ok(connections)
-}
-
-/// Asks for what it does not take until the server takes no more.
-fn never_read(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
-    let mut stream = TcpStream::connect(server)?;
-    stream.write_all(format!("SET long {}\r\n", "v".repeat(60_000)).as_bytes())?;
-    stream.set_write_timeout(Some(Duration::from_millis(100)))?;
-    let requests = b"GET long\r\n".repeat(10_000);
-    let mut taken = 0;
-    while !stop.load(Ordering::Relaxed) {
-        match stream.write(&requests) {
-            Ok(bytes) => taken += bytes as u64,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(taken)
-}
-
-/// Sends a million requests in one go, again and again, and reads the replies.
-fn pipeline(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
-    const REQUESTS: usize = 1_000_000;
-    let stream = TcpStream::connect(server)?;
-    let requests = b"*2\r\n$4\r\nINCR\r\n$6\r\ngreedy\r\n".repeat(REQUESTS);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut stream = &stream;
-            while !stop.load(Ordering::Relaxed) && stream.write_all(&requests).is_ok() {}
-            stream.shutdown(Shutdown::Write)
-        });
-        let mut replies = 0;
-        let mut buffer = vec![0; 1 << 18];
-        loop {
-            let bytes = (&stream).read(&mut buffer)?;
-            if bytes == 0 {
-                return Ok(replies);
-            }
-            replies += buffer[..bytes].iter().filter(|byte| **byte == b'\n').count() as u64;
-        }
-    })
-}
-
-fn await_stop(stop: &AtomicBool) {
-    let begun = Instant::now();
-    while !stop.load(Ordering::Relaxed) && begun.elapsed() < Duration::from_secs(60) {
-        thread::sleep(Duration::from_millis(10));
-    }
+/// The medians of the rounds.
+fn row(case: &Case, backend: &str, rounds: &[Round]) -> [String; 9] {
+    let median = |figure: fn(&Round) -> f64, digits: usize| {
+        let spread = Spread::of(rounds.iter().map(figure).map(Some));
+        spread.map_or_else(String::new, |spread| format!("{:.digits$}", spread.median))
+    };
+    [
+        case.name.to_owned(),
+        backend.to_owned(),
+        median(|round| round.p99_alone, 0),
+        median(|round| round.p99_then, 0),
+        median(|round| round.p99_then / round.p99_alone, 2),
+        median(|round| round.before, 1),
+        median(|round| round.during, 1),
+        median(|round| round.after, 1),
+        format!("{} {}", median(|round| round.counted, 0), case.counts),
+    ]
 }

@@ -14,6 +14,7 @@ pub(super) struct Connection {
     /// Whole replies to it that are here, and bytes of the next one.
     answered: usize,
     partly: usize,
+    /// When the last batch was sent, or was due.
     pub(super) sent_at: Instant,
 }
 
@@ -29,19 +30,20 @@ impl Connection {
         self.answered == self.asked.len() && self.buffer.is_some()
     }
 
-    /// Writes a batch, for the ring to send. Empty if there are no numbers.
+    /// Writes a batch, for the ring to send. Empty if there are no numbers. Its latency counts from
+    /// `due`.
     #[inline]
     pub(super) fn batch(
         &mut self,
         workload: &Workload,
         numbers: impl Iterator<Item = u64>,
-        now: Instant,
+        due: Instant,
     ) -> Vec<u8> {
         let mut buffer = self.buffer.take().expect("the connection is idle");
         let before = self.asked.len();
         self.asked.clear();
         self.asked.extend(numbers.map(number));
-        (self.answered, self.partly, self.sent_at) = (0, 0, now);
+        (self.answered, self.partly, self.sent_at) = (0, 0, due);
         let request = &workload.request;
         if self.asked.len() == before && buffer.len() == before * request.len() {
             // The last batch had the same shape: large values need not be written again.

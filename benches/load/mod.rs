@@ -2,17 +2,21 @@
 //! sends, a closed loop. It compares every byte of every reply.
 
 mod connection;
+pub mod pace;
 pub mod ring;
 pub mod workload;
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use nix::sys::prctl::set_timerslack;
 
 use connection::Connection;
+use pace::Pace;
 use ring::{Event, Ring};
 use workload::{Operation, Protocol, Workload};
 
@@ -50,8 +54,10 @@ pub struct Generator {
     workload: Workload,
     pipeline: usize,
     numbers: Numbers,
-    /// Connections that may send.
-    idle: Vec<usize>,
+    /// Connections that may send, who has not for the longest time first.
+    idle: VecDeque<usize>,
+    /// When batches are due; `None`: always.
+    pace: Option<Pace>,
     heard_at: Instant,
     asked: u64,
 }
@@ -113,9 +119,19 @@ impl Generator {
             pipeline: load.pipeline,
             numbers,
             idle,
+            pace: None,
             heard_at: now,
             asked: 0,
         })
+    }
+
+    /// Sends no more than so many batches a second from now on, and counts the latency of each from
+    /// when it is due: who is held up by a slow reply is not forgotten.
+    #[allow(dead_code)] // most benches ask as fast as they can
+    pub fn keep_pace(&mut self, batches_per_s: u32) -> io::Result<()> {
+        set_timerslack(1)?; // this thread wakes when it wants to, not 50 µs later
+        self.pace = Some(Pace::of(batches_per_s));
+        Ok(())
     }
 
     /// Loads the server for some time, and longer if nothing was answered until then. The loop
@@ -123,6 +139,9 @@ impl Generator {
     pub fn run(&mut self, time: Duration) -> io::Result<Answered> {
         let mut answered = Answered::nothing();
         let start = Instant::now();
+        if let Some(pace) = &mut self.pace {
+            pace.catch_up(start);
+        }
         while start.elapsed() < time || answered.requests == 0 {
             self.send()?;
             self.hear(&mut answered)?;
@@ -152,9 +171,10 @@ impl Generator {
 
     /// Waits, and takes what has come.
     fn hear(&mut self, answered: &mut Answered) -> io::Result<()> {
-        let Self { ring, connections, workload, idle, .. } = self;
+        let Self { ring, connections, workload, idle, pace, .. } = self;
+        let due = pace.as_ref().filter(|_| !idle.is_empty()).map(Pace::wait);
         let mut now = None;
-        ring.wait(NAP, |event| {
+        ring.wait(due.map_or(NAP, |due| due.min(NAP)), |event| {
             let now = *now.get_or_insert_with(Instant::now);
             let socket = match event {
                 Event::Received { socket, bytes } => {
@@ -174,7 +194,7 @@ impl Generator {
                 Event::Accepted(_) => return Ok(()),
             };
             if connections[socket].is_idle() {
-                idle.push(socket);
+                idle.push_back(socket);
             }
             Ok(())
         })?;
@@ -189,13 +209,21 @@ impl Generator {
     /// Sends the next batch on each connection that is idle, as long as there are numbers.
     fn send(&mut self) -> io::Result<()> {
         let now = Instant::now();
-        while let Some(socket) = self.idle.pop() {
+        while let Some(socket) = self.idle.pop_front() {
+            let due = match &mut self.pace {
+                None => Some(now),
+                Some(pace) => pace.next(now),
+            };
+            let Some(due) = due else {
+                self.idle.push_front(socket);
+                break;
+            };
             let numbers = self.numbers.by_ref().take(self.pipeline);
             let connection = &mut self.connections[socket];
-            let batch = connection.batch(&self.workload, numbers, now);
+            let batch = connection.batch(&self.workload, numbers, due);
             if batch.is_empty() {
                 connection.give_back(batch);
-                self.idle.push(socket);
+                self.idle.push_front(socket);
                 break;
             }
             self.asked += (batch.len() / self.workload.request.len()) as u64;

@@ -1,0 +1,132 @@
+//! Clients that ask too much.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::net::sockopt::set_socket_linger;
+
+use crate::load::pace::Pace;
+
+/// Something that goes on beside ordinary clients.
+pub struct Case {
+    pub name: &'static str,
+    /// How many ordinary clients there are,
+    pub clients: usize,
+    /// and how many requests each of them sends a second: so few that neither they nor the server are
+    /// busy all the time.
+    pub requests: u32,
+    /// Goes on until it is told to stop, and returns what it has counted:
+    pub run: fn(SocketAddr, &AtomicBool) -> io::Result<u64>,
+    pub counts: &'static str,
+}
+
+pub const CASES: &[Case] = &[
+    Case {
+        name: "1,000 clients: 9,000 idle ones",
+        clients: 1000,
+        requests: 20,
+        run: idle,
+        counts: "connections",
+    },
+    Case {
+        name: "50 clients: who come and go",
+        clients: 50,
+        requests: 100,
+        run: come_and_go,
+        counts: "connections",
+    },
+    Case {
+        name: "50 clients: one who never reads",
+        clients: 50,
+        requests: 100,
+        run: never_read,
+        counts: "bytes sent",
+    },
+    Case {
+        name: "50 clients: a pipeline of a million",
+        clients: 50,
+        requests: 100,
+        run: pipeline,
+        counts: "requests",
+    },
+];
+
+fn idle(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
+    const IDLE: usize = 9000;
+    let mut connections = Vec::with_capacity(IDLE);
+    while !stop.load(Ordering::Relaxed) {
+        if connections.len() < IDLE {
+            connections.push(TcpStream::connect(server)?);
+        } else {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+    Ok(connections.len() as u64)
+}
+
+/// Connects, asks PING and closes, 20,000 times a second if the server keeps up. It closes by a reset:
+/// otherwise the ports of all that have gone would be taken for a minute.
+fn come_and_go(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
+    const PER_S: u32 = 20_000;
+    /// As many are there at a time.
+    const TOGETHER: usize = 16;
+    let (mut pace, mut connections) = (Pace::of(PER_S), 0);
+    let mut here = Vec::with_capacity(TOGETHER);
+    while !stop.load(Ordering::Relaxed) {
+        while here.len() < TOGETHER && pace.next(Instant::now()).is_some() {
+            let mut stream = TcpStream::connect(server)?;
+            set_socket_linger(&stream, Some(Duration::ZERO))?;
+            stream.write_all(b"PING\r\n")?;
+            here.push(stream);
+        }
+        for mut stream in here.drain(..) {
+            stream.read_exact(&mut [0; 7])?;
+            connections += 1;
+        }
+        thread::sleep(pace.wait());
+    }
+    Ok(connections)
+}
+
+/// Asks for what it does not take until the server takes no more.
+fn never_read(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
+    let mut stream = TcpStream::connect(server)?;
+    stream.write_all(format!("SET long {}\r\n", "v".repeat(60_000)).as_bytes())?;
+    stream.set_write_timeout(Some(Duration::from_millis(100)))?;
+    let requests = b"GET long\r\n".repeat(10_000);
+    let mut taken = 0;
+    while !stop.load(Ordering::Relaxed) {
+        match stream.write(&requests) {
+            Ok(bytes) => taken += bytes as u64,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(taken)
+}
+
+/// Sends a million requests in one go, again and again, and reads the replies.
+fn pipeline(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
+    const REQUESTS: usize = 1_000_000;
+    let stream = TcpStream::connect(server)?;
+    let requests = b"*2\r\n$4\r\nINCR\r\n$6\r\ngreedy\r\n".repeat(REQUESTS);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut stream = &stream;
+            while !stop.load(Ordering::Relaxed) && stream.write_all(&requests).is_ok() {}
+            stream.shutdown(Shutdown::Write)
+        });
+        let mut replies = 0;
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            let bytes = (&stream).read(&mut buffer)?;
+            if bytes == 0 {
+                return Ok(replies);
+            }
+            replies += memchr::memchr_iter(b'\n', &buffer[..bytes]).count() as u64;
+        }
+    })
+}
