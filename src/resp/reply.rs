@@ -83,12 +83,10 @@ impl<'a> Reply<'a> {
 
     #[inline]
     pub fn integer(&mut self, number: i64) {
-        // One digit is by far the commonest: how many keys, members or fields there were.
-        if let 0..=9 = number {
-            self.output.extend(&[b':', b'0' + number as u8, b'\r', b'\n']);
-            return;
+        match usize::try_from(number) {
+            Ok(number) => self.header(b':', number),
+            Err(_) => self.line(b':', itoa::Buffer::new().format(number).as_bytes()),
         }
-        self.line(b':', itoa::Buffer::new().format(number).as_bytes());
     }
 
     #[inline]

@@ -9,9 +9,9 @@
 //! room
 //! ```
 //!
-//! The sizes behind the elements lead from the end to the beginning. There is no more room than the
-//! allocator's sizes leave: they grow by an eighth to a quarter, so that pushes cost the same on
-//! average however many elements there are. An empty chunk allocates nothing.
+//! The sizes behind the elements lead from the end to the beginning. Room grows by a quarter and what
+//! the allocator's sizes leave, so that few pushes move the elements; a chunk that takes no more of
+//! them is trimmed. An empty chunk allocates nothing.
 
 use std::ops::Range;
 
@@ -368,7 +368,10 @@ impl Chunk {
         // else each push would move all. What only grows needs no more than it asks for.
         let spare = other.min(used / 8);
         let wanted = HEADER + used + more + spare;
-        let capacity = if wanted <= self.0.len() { self.0.len() } else { size_class(wanted) };
+        let capacity = match self.0.len() {
+            len if wanted <= len => len,
+            _ => size_class(HEADER + used + more + used / 4),
+        };
         let free = capacity - HEADER - used - more;
         let behind = if other > 0 { free / 2 } else { 0 };
         let start = match side {
@@ -383,10 +386,19 @@ impl Chunk {
     /// Gives room back when there is more of it than elements.
     #[inline]
     fn shrink(&mut self) {
-        let Bounds { start, end, len } = self.bounds();
+        let Bounds { start, end, .. } = self.bounds();
         let used = HEADER + end - start;
         if self.0.len() >= 2 * used && self.0.len() >= 2 * size_class(used) {
-            self.relocate(size_class(used), HEADER);
+            self.trim();
+        }
+    }
+
+    /// Gives back the room for more elements.
+    pub(super) fn trim(&mut self) {
+        let Bounds { start, end, len } = self.bounds();
+        let capacity = size_class(HEADER + end - start);
+        if capacity < self.0.len() {
+            self.relocate(capacity, HEADER);
             self.set_len(len);
         }
     }

@@ -224,15 +224,20 @@ impl Chunks {
             End::Left => self.nodes.front_mut(),
             End::Right => self.nodes.back_mut(),
         };
-        if let Some(node) = node
-            && let Some(chunk) = node.part.admitting(given, size)
-        {
-            let before = chunk.heap_size();
-            chunk.push(end, &given.element);
-            self.bytes += chunk.heap_size() - before;
-            self.len += 1;
-            node.len += 1;
-            return;
+        if let Some(node) = node {
+            if let Some(chunk) = node.part.admitting(given, size) {
+                let before = chunk.heap_size();
+                chunk.push(end, &given.element);
+                self.bytes += chunk.heap_size() - before;
+                self.len += 1;
+                node.len += 1;
+                return;
+            }
+            if let Part::Chunk(full) = &mut node.part {
+                self.bytes -= full.heap_size();
+                full.trim();
+                self.bytes += full.heap_size();
+            }
         }
         self.put(if end == End::Left { 0 } else { self.nodes.len() }, Part::new(given));
     }
