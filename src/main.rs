@@ -3,13 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
 use torc::config::{LogLevel, command_line};
-use torc::memory::Counted;
+use torc::memory::{Counted, Mimalloc};
 use torc::server;
 
 #[global_allocator]
-static ALLOCATOR: Counted<MiMalloc> = Counted(MiMalloc);
+static ALLOCATOR: Counted<Mimalloc> = Counted(Mimalloc);
 
 fn main() -> ExitCode {
     let config = match command_line::parse(std::env::args_os().skip(1)) {
