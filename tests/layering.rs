@@ -25,6 +25,8 @@ const UNSAFE: &[&str] = &[
     "reactor/epoll.rs",
     "reactor/socket.rs",
     "reactor/uring*",
+    "store/collection/blob.rs",
+    "store/collection/form.rs",
     "store/entry.rs",
     "store/gate.rs",
     "store/prefetch.rs",
