@@ -12,7 +12,10 @@ use std::thread;
 use std::time::Duration;
 
 #[cfg(not(feature = "system-allocator"))]
-pub use mimalloc::MiMalloc as Allocator;
+mod mimalloc;
+
+#[cfg(not(feature = "system-allocator"))]
+pub use self::mimalloc::Mimalloc as Allocator;
 #[cfg(feature = "system-allocator")]
 pub use std::alloc::System as Allocator;
 

@@ -19,7 +19,7 @@ use std::ptr::NonNull;
 use bytes::Bytes;
 
 use super::access::UNUSED;
-use super::collection::{AnyCollection, Collection, Hash, List, SIZE, Set, SortedSet};
+use super::collection::{AnyCollection, Collection, Hash, List, Set, SortedSet};
 use super::expiry::Expiring;
 use super::prefetch::prefetch;
 use super::value::{New, SHARED_FROM, Text, Value};
@@ -104,7 +104,10 @@ impl Plan {
             + match tag & KIND {
                 KIND_INTEGER => size_of::<i64>(),
                 KIND_SHARED => size_of::<Bytes>(),
-                KIND_HASH.. => SIZE,
+                KIND_HASH => size_of::<Hash>(),
+                KIND_LIST => size_of::<List>(),
+                KIND_SET => size_of::<Set>(),
+                KIND_SORTED_SET => size_of::<SortedSet>(),
                 _ => 0,
             };
         // Whole words: a text that grows by a few bytes still fits where it is.
@@ -497,6 +500,15 @@ mod tests {
     fn a_small_entry_takes_32_bytes() {
         assert_eq!(Entry::new(b"key:000000000001", New::Text(b"12345678"), None).size(), 32);
         assert_eq!(Entry::new(b"key:000000000001", New::Integer(12345678), None).size(), 32);
+    }
+
+    #[test]
+    fn a_collection_takes_little_of_its_entry() {
+        let entry = |value| Entry::new(b"key:000000000001", New::Collection(value), None).size();
+        assert_eq!(entry(AnyCollection::Hash(Hash::default())), 32);
+        assert_eq!(entry(AnyCollection::Set(Set::default())), 32);
+        assert_eq!(entry(AnyCollection::SortedSet(SortedSet::default())), 32);
+        assert_eq!(entry(AnyCollection::List(List::default())), 40);
     }
 
     #[test]

@@ -447,8 +447,16 @@ impl Segment {
         now_ms: u64,
         see: &mut impl FnMut(&[u8], Value<'_>),
     ) -> usize {
-        let entries = (from..to).filter_map(|position| self.at(position));
-        let live = entries.filter(|entry| !is_due(entry, now_ms));
-        live.map(|entry| see(entry.key(), entry.value())).count()
+        /// Positions whose entries are fetched before the first one is looked at.
+        const TOGETHER: usize = 64;
+        let mut seen = 0;
+        for from in (from..to).step_by(TOGETHER) {
+            let to = to.min(from + TOGETHER);
+            let entries = || (from..to).filter_map(|position| self.at(position));
+            entries().for_each(Entry::fetch_ahead);
+            let live = entries().filter(|entry| !is_due(entry, now_ms));
+            seen += live.map(|entry| see(entry.key(), entry.value())).count();
+        }
+        seen
     }
 }

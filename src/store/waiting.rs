@@ -213,7 +213,7 @@ mod tests {
         // The other database was never touched.
         keyspace.swap(0, 1);
         assert_eq!(queue(&mut keyspace, 0, "a"), [1]);
-        assert_eq!(queue(&mut keyspace, 1, "a"), []);
+        assert!(queue(&mut keyspace, 1, "a").is_empty());
         assert_eq!(ready(&mut keyspace), [(0, "a".to_owned())]);
         keyspace.swap(0, 0);
         assert_eq!(queue(&mut keyspace, 0, "a"), [1]);

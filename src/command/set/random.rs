@@ -52,14 +52,7 @@ fn pop_some(call: &mut Call<'_>) -> Result<(), Error> {
         slot.alter(|set: &mut Set| {
             let count = count.min(set.len());
             reply.set(count);
-            if count == set.len() {
-                set.iter().for_each(|member| reply_text(reply, member));
-                *set = Set::default();
-            } else {
-                for _ in 0..count {
-                    set.pop(|n| random.usize(0..n), |member| reply_text(reply, member));
-                }
-            }
+            set.pop_several(count, |n| random.usize(0..n), |member| reply_text(reply, member));
             Edit::done_if(count > 0, ())
         })
     })?;

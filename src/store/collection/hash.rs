@@ -3,32 +3,19 @@
 use std::collections::HashSet;
 
 use super::element::Element;
+use super::form::{Form, Look, Touch};
 use super::packed::Packed;
 use super::pairs::{Ends, Pairs};
 use super::{AnyCollection, Collection, Limits};
 use crate::store::{Text, Value};
 
+/// Small, it is its fields and values in turn. Only the table knows of deadlines: a hash in which a
+/// field expires becomes one.
 #[derive(Clone, Debug, Default)]
-pub struct Hash(Form);
-
-const _: () = assert!(size_of::<Hash>() <= super::SIZE);
-
-/// Only the table knows of deadlines: a hash in which a field expires becomes one.
-#[derive(Clone, Debug)]
-enum Form {
-    /// Fields and values in turn.
-    Packed(Packed),
-    Table(Box<Pairs>),
-}
+pub struct Hash(Form<Packed, Pairs>);
 
 /// Elements of a pair in the packed form.
 const PAIR: usize = 2;
-
-impl Default for Form {
-    fn default() -> Self {
-        Self::Packed(Packed::default())
-    }
-}
 
 impl Collection for Hash {
     fn of(value: Value<'_>) -> Option<&Self> {
@@ -44,47 +31,47 @@ impl Collection for Hash {
 
     #[inline]
     fn len(&self) -> usize {
-        match &self.0 {
-            Form::Packed(packed) => packed.len() / PAIR,
-            Form::Table(pairs) => pairs.len(),
+        match self.0.look() {
+            Look::Small(packed) => packed.len() / PAIR,
+            Look::Large(pairs) => pairs.len(),
         }
     }
 
     fn encoding(&self) -> &'static str {
-        match &self.0 {
-            Form::Packed(_) => "listpack",
-            Form::Table(_) => "hashtable",
+        match self.0.look() {
+            Look::Small(_) => "listpack",
+            Look::Large(_) => "hashtable",
         }
     }
 
     fn heap_size(&self) -> usize {
-        match &self.0 {
-            Form::Packed(packed) => packed.heap_size(),
-            Form::Table(pairs) => pairs.heap_size(),
+        match self.0.look() {
+            Look::Small(packed) => packed.heap_size(),
+            Look::Large(pairs) => pairs.heap_size(),
         }
     }
 
     #[inline]
     fn fetch_ahead(&self, field: Option<u64>) {
-        match (&self.0, field) {
-            (Form::Packed(packed), _) => packed.fetch_ahead(),
-            (Form::Table(pairs), Some(field)) => pairs.fetch_ahead(field),
-            (Form::Table(_), None) => {}
+        match (self.0.look(), field) {
+            (Look::Small(packed), _) => packed.fetch_ahead(),
+            (Look::Large(pairs), Some(field)) => pairs.fetch_ahead(field),
+            (Look::Large(_), None) => {}
         }
     }
 
     #[inline]
     fn fetch_element(&self, field: Option<u64>) {
-        if let (Form::Table(pairs), Some(field)) = (&self.0, field) {
+        if let (Look::Large(pairs), Some(field)) = (self.0.look(), field) {
             pairs.fetch_element(field);
         }
     }
 
     #[inline]
     fn soonest(&self) -> Option<u64> {
-        match &self.0 {
-            Form::Packed(_) => None,
-            Form::Table(pairs) => pairs.soonest(),
+        match self.0.look() {
+            Look::Small(_) => None,
+            Look::Large(pairs) => pairs.soonest(),
         }
     }
 }
@@ -92,19 +79,19 @@ impl Collection for Hash {
 impl Hash {
     #[inline]
     pub fn get(&self, field: &[u8]) -> Option<Text<'_>> {
-        match &self.0 {
-            Form::Packed(packed) => {
+        match self.0.look() {
+            Look::Small(packed) => {
                 let offset = packed.find(&Element::new(field), PAIR)?;
                 Some(packed.at(packed.after(offset)))
             }
-            Form::Table(pairs) => pairs.get(field),
+            Look::Large(pairs) => pairs.get(field),
         }
     }
 
     /// Gives a field a value, whether it has one or not. True if the field is new.
     #[inline]
     pub fn set(&mut self, field: &[u8], value: &[u8], ends: Ends, limits: Limits) -> bool {
-        if let Form::Packed(packed) = &mut self.0 {
+        if let Touch::Small(packed) = self.0.touch() {
             if field.len().max(value.len()) <= limits.value && !matches!(ends, Ends::At(_)) {
                 let is_new = set_packed(packed, field, value);
                 if is_new && packed.len() / PAIR > limits.entries {
@@ -114,85 +101,85 @@ impl Hash {
             }
             self.unpack();
         }
-        let Form::Table(pairs) = &mut self.0 else { return false };
+        let Touch::Large(pairs) = self.0.touch() else { return false };
         pairs.set(field, value, ends)
     }
 
     /// Removes a field. False if it was not there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
-        match &mut self.0 {
-            Form::Packed(packed) => match packed.find(&Element::new(field), PAIR) {
+        match self.0.touch() {
+            Touch::Small(packed) => match packed.find(&Element::new(field), PAIR) {
                 Some(offset) => {
                     packed.remove(offset, PAIR);
                     true
                 }
                 None => false,
             },
-            Form::Table(pairs) => pairs.remove(field),
+            Touch::Large(pairs) => pairs.remove(field),
         }
     }
 
     /// When a field ends, in milliseconds since the Unix epoch, of one that is there.
     pub fn deadline(&self, field: &[u8]) -> Option<Option<u64>> {
-        match &self.0 {
-            Form::Packed(_) => self.get(field).map(|_| None),
-            Form::Table(pairs) => pairs.deadline(field),
+        match self.0.look() {
+            Look::Small(_) => self.get(field).map(|_| None),
+            Look::Large(pairs) => pairs.deadline(field),
         }
     }
 
     /// Gives a field another deadline, or none. False if it is not there.
     pub fn set_deadline(&mut self, field: &[u8], deadline: Option<u64>) -> bool {
-        if let Form::Packed(packed) = &self.0 {
+        if let Look::Small(packed) = self.0.look() {
             let is_there = packed.find(&Element::new(field), PAIR).is_some();
             if deadline.is_none() || !is_there {
                 return is_there;
             }
             self.unpack();
         }
-        let Form::Table(pairs) = &mut self.0 else { return false };
+        let Touch::Large(pairs) = self.0.touch() else { return false };
         pairs.set_deadline(field, deadline)
     }
 
     /// True if every field has ended.
     pub(in crate::store) fn is_over(&self, now_ms: u64) -> bool {
-        match &self.0 {
-            Form::Packed(_) => false,
-            Form::Table(pairs) => pairs.is_over(now_ms),
+        match self.0.look() {
+            Look::Small(_) => false,
+            Look::Large(pairs) => pairs.is_over(now_ms),
         }
     }
 
     /// Removes fields that have ended, `most` at most. False if none had.
     pub(in crate::store) fn shed(&mut self, now_ms: u64, most: usize) -> bool {
-        match &mut self.0 {
-            Form::Packed(_) => false,
-            Form::Table(pairs) => pairs.shed(now_ms, most),
+        match self.0.touch() {
+            Touch::Small(_) => false,
+            Touch::Large(pairs) => pairs.shed(now_ms, most),
         }
     }
 
     /// Visits all fields with their values.
     #[inline]
     pub fn for_each(&self, mut see: impl FnMut(Text<'_>, Text<'_>)) {
-        match &self.0 {
-            Form::Packed(packed) => {
+        match self.0.look() {
+            Look::Small(packed) => {
                 let mut elements = packed.iter();
                 while let (Some(field), Some(value)) = (elements.next(), elements.next()) {
                     see(field, value);
                 }
             }
-            Form::Table(pairs) => pairs.iter().for_each(|(field, value)| see(field, value)),
+            Look::Large(pairs) => pairs.iter().for_each(|(field, value)| see(field, value)),
         }
     }
 
     /// A field with its value, each as likely as any other, picked with the numbers that `random(n)`
     /// draws from 0..n.
     pub fn pick(&self, mut random: impl FnMut(usize) -> usize) -> Option<(Text<'_>, Text<'_>)> {
-        match &self.0 {
-            Form::Packed(packed) if packed.is_empty() => None,
-            Form::Packed(packed) => {
+        match self.0.look() {
+            Look::Small(packed) if packed.is_empty() => None,
+            Look::Small(packed) => {
                 let offset = packed.nth(PAIR * random(self.len()));
                 Some((packed.at(offset), packed.at(packed.after(offset))))
             }
-            Form::Table(pairs) => pairs.pick(random),
+            Look::Large(pairs) => pairs.pick(random),
         }
     }
 
@@ -208,7 +195,7 @@ impl Hash {
         const SPARSE: usize = 3;
         let len = self.len();
         let mut wanted = count.min(len);
-        if matches!(self.0, Form::Table(_)) && wanted < len / SPARSE {
+        if matches!(self.0.look(), Look::Large(_)) && wanted < len / SPARSE {
             let mut seen = HashSet::with_capacity(wanted);
             while let Some((field, value)) = self.pick(&mut random).filter(|_| wanted > 0) {
                 // In a table every field is text of its own, and its address tells it from others.
@@ -234,12 +221,12 @@ impl Hash {
     /// Visits about `count` fields with their values from `cursor` on; returns where to go on. 0 is
     /// the beginning, and the end. A small hash is visited as a whole.
     pub fn scan(&self, cursor: u64, count: usize, see: impl FnMut(Text<'_>, Text<'_>)) -> u64 {
-        match &self.0 {
-            Form::Packed(_) => {
+        match self.0.look() {
+            Look::Small(_) => {
                 self.for_each(see);
                 0
             }
-            Form::Table(pairs) => pairs.scan(cursor, count, see),
+            Look::Large(pairs) => pairs.scan(cursor, count, see),
         }
     }
 
@@ -251,7 +238,7 @@ impl Hash {
         self.for_each(|field, value| {
             pairs.insert(field.bytes(&mut digits.0), value.bytes(&mut digits.1));
         });
-        self.0 = Form::Table(pairs);
+        self.0 = Form::large(pairs);
     }
 }
 

@@ -5,14 +5,15 @@
 //! each    so many bytes, little-endian
 //! ```
 //!
-//! All are as wide as the widest one has ever been. An empty one allocates nothing, and no other
-//! has room to spare.
+//! All are as wide as the widest one has ever been. They are a [`Blob`], without room to spare.
 
+use super::blob::Blob;
 use crate::store::prefetch::{FETCHED, prefetch};
 
 /// A set of integers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Integers(Box<[u8]>);
+#[repr(transparent)]
+pub(super) struct Integers(Blob);
 
 /// Where the first integer stands.
 const BEGIN: usize = size_of::<u8>();
@@ -28,13 +29,14 @@ impl Integers {
 
     /// Bytes allocated.
     pub(super) fn heap_size(&self) -> usize {
-        self.0.len()
+        self.0.heap_size()
     }
 
     /// Starts fetching the first ones into the processor's cache.
     #[inline]
     pub(super) fn fetch_ahead(&self) {
-        prefetch(self.0.as_ptr(), self.0.len().min(FETCHED));
+        // How many bytes there are is not known before the first of them has come.
+        prefetch(self.0.place(), FETCHED);
     }
 
     /// The integer number `index` in ascending order.
@@ -61,13 +63,8 @@ impl Integers {
             self.widen(width);
         }
         let start = self.offset(index);
-        let mut bytes = Vec::from(std::mem::take(&mut self.0));
-        let end = bytes.len();
-        bytes.reserve_exact(width);
-        bytes.resize(end + width, 0);
-        bytes.copy_within(start..end, start + width);
-        bytes[start..start + width].copy_from_slice(&number.to_le_bytes()[..width]);
-        self.0 = bytes.into_boxed_slice();
+        self.0.splice(start, 0, width);
+        self.0[start..start + width].copy_from_slice(&number.to_le_bytes()[..width]);
         true
     }
 
@@ -86,10 +83,7 @@ impl Integers {
             *self = Self::default();
             return;
         }
-        let start = self.offset(index);
-        let mut bytes = Vec::from(std::mem::take(&mut self.0));
-        bytes.drain(start..start + usize::from(bytes[0]));
-        self.0 = bytes.into_boxed_slice();
+        self.0.splice(self.offset(index), self.width(), 0);
     }
 
     /// Where a number stands, or would stand.
@@ -109,10 +103,13 @@ impl Integers {
 
     /// Writes all of them anew with more bytes each.
     fn widen(&mut self, width: usize) {
-        let mut bytes = Vec::with_capacity(BEGIN + self.len() * width);
-        bytes.push(width as u8);
-        self.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()[..width]));
-        self.0 = bytes.into_boxed_slice();
+        let mut wider = Blob::default();
+        wider.splice(0, 0, BEGIN + self.len() * width);
+        wider[0] = width as u8;
+        for (number, place) in self.iter().zip(wider[BEGIN..].chunks_exact_mut(width)) {
+            place.copy_from_slice(&number.to_le_bytes()[..width]);
+        }
+        self.0 = wider;
     }
 
     /// 0 if there are none.
@@ -153,15 +150,15 @@ mod tests {
     fn integers_take_no_more_bytes_than_the_widest_needs() {
         let mut integers = Integers::default();
         for (number, bytes) in [
-            (0, 1 + 1),
-            (127, 1 + 2),
-            (-128, 1 + 3),
-            (128, 1 + 4 * 2),
-            (-32_768, 1 + 5 * 2),
-            (-32_769, 1 + 6 * 3),
-            (i64::from(i32::MAX), 1 + 7 * 4),
-            (i64::from(i32::MAX) + 1, 1 + 8 * 5),
-            (i64::MIN, 1 + 9 * 8),
+            (0, 2 + 1),
+            (127, 2 + 2),
+            (-128, 2 + 3),
+            (128, 2 + 4 * 2),
+            (-32_768, 2 + 5 * 2),
+            (-32_769, 2 + 6 * 3),
+            (i64::from(i32::MAX), 2 + 7 * 4),
+            (i64::from(i32::MAX) + 1, 2 + 8 * 5),
+            (i64::MIN, 2 + 9 * 8),
         ] {
             assert!(integers.insert(number));
             assert_eq!(integers.heap_size(), bytes, "{number}");

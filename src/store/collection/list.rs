@@ -10,8 +10,6 @@ use crate::store::{Text, Value};
 #[derive(Clone, Debug, Default)]
 pub struct List(Form);
 
-const _: () = assert!(size_of::<List>() <= super::SIZE);
-
 #[derive(Clone, Debug)]
 enum Form {
     /// All in one chunk.

@@ -1,13 +1,15 @@
 //! Values that have elements.
 //!
-//! A collection stands inside its entry, in [`SIZE`] bytes: small ones are [`packed`] in one more
-//! allocation, large ones have a real structure behind a pointer. A new type is a file here that
+//! A collection stands inside its entry, mostly as a [`form`] of eight bytes: small ones are
+//! [`packed`] in one more allocation, large ones have a real structure. A new type is a file here that
 //! implements [`Collection`], a variant of [`AnyCollection`] and [`Value`], and a kind in `entry.rs`;
 //! the compiler names the places that are then left.
 
+mod blob;
 mod chunk;
 mod chunks;
 mod element;
+mod form;
 mod hash;
 mod integers;
 mod list;
@@ -32,9 +34,6 @@ pub(super) use table::hash as text_hash;
 
 use super::entry::InEntry;
 use super::value::Value;
-
-/// Bytes that an entry keeps for a collection, whatever its type.
-pub(super) const SIZE: usize = 16;
 
 /// One type of collection.
 pub trait Collection: InEntry + Clone + Default + Send + 'static {

@@ -5,11 +5,11 @@
 //! each              as `element` writes it
 //! ```
 //!
-//! An empty one allocates nothing, and no other has room to spare: the allocator rounds up anyway.
-//! Elements are named by their offset, which holds until something before them changes.
+//! They are a [`Blob`], without room to spare. Elements are named by their offset, which holds until something before them changes.
 
 use std::ops::Range;
 
+use super::blob::Blob;
 use super::element::{Element, read, size_at};
 use crate::store::Text;
 use crate::store::prefetch::{FETCHED, prefetch};
@@ -18,7 +18,8 @@ const COUNT: usize = size_of::<u32>();
 
 /// A sequence of texts.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Packed(Box<[u8]>);
+#[repr(transparent)]
+pub(super) struct Packed(Blob);
 
 impl Packed {
     /// How many elements there are.
@@ -33,13 +34,14 @@ impl Packed {
 
     /// Bytes allocated.
     pub(super) fn heap_size(&self) -> usize {
-        self.0.len()
+        self.0.heap_size()
     }
 
     /// Starts fetching the first elements into the processor's cache.
     #[inline]
     pub(super) fn fetch_ahead(&self) {
-        prefetch(self.0.as_ptr(), self.0.len().min(FETCHED));
+        // How many bytes there are is not known before the first of them has come.
+        prefetch(self.0.place(), FETCHED);
     }
 
     /// Where the next element would be appended.
@@ -60,7 +62,8 @@ impl Packed {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Text<'_>> + Clone {
-        let mut rest = self.0.get(COUNT..).unwrap_or_default();
+        let bytes: &[u8] = &self.0;
+        let mut rest = bytes.get(COUNT..).unwrap_or_default();
         let next = move || {
             if rest.is_empty() {
                 return None;
@@ -75,13 +78,13 @@ impl Packed {
     /// The offset of an element that is looked for among the first of each `step` elements.
     #[inline]
     pub(super) fn find(&self, element: &Element<'_>, step: usize) -> Option<usize> {
-        let mut offset = COUNT;
-        while offset < self.0.len() {
-            if element.is_at(&self.0[offset..]) {
+        let (bytes, mut offset) = (&*self.0, COUNT);
+        while offset < bytes.len() {
+            if element.is_at(&bytes[offset..]) {
                 return Some(offset);
             }
             for _ in 0..step {
-                offset = self.after(offset);
+                offset += size_at(&bytes[offset..]);
             }
         }
         None
@@ -136,29 +139,16 @@ impl Packed {
             return;
         }
         let size: usize = elements.iter().map(Element::size).sum();
-        self.resize(old.start, old.len(), size);
+        match self.is_empty() {
+            true => self.0.splice(0, 0, COUNT + size),
+            false => self.0.splice(old.start, old.len(), size),
+        }
         self.0[..COUNT].copy_from_slice(&(count as u32).to_le_bytes());
         let mut at = old.start;
         for element in elements {
             element.write(&mut self.0[at..]);
             at += element.size();
         }
-    }
-
-    /// Makes the `old` bytes at an offset `new` ones, moving what follows.
-    fn resize(&mut self, offset: usize, old: usize, new: usize) {
-        if old == new {
-            return;
-        }
-        let mut bytes = Vec::from(std::mem::take(&mut self.0));
-        let len = bytes.len().max(COUNT);
-        if new > old {
-            bytes.reserve_exact(len + new - old - bytes.len());
-            bytes.resize(len + new - old, 0);
-        }
-        bytes.copy_within(offset + old..len, offset + new);
-        bytes.truncate(len + new - old);
-        self.0 = bytes.into_boxed_slice();
     }
 }
 
@@ -180,7 +170,7 @@ mod tests {
     #[test]
     fn nothing_is_allocated_beyond_what_is_there() {
         let mut packed = packed(&["field", "value", "100"]);
-        assert_eq!(packed.heap_size(), 4 + 6 + 6 + 2);
+        assert_eq!(packed.heap_size(), 1 + 4 + 6 + 6 + 2);
         packed.remove(packed.nth(0), 3);
         assert_eq!((packed.heap_size(), packed.len()), (0, 0));
         assert_eq!(packed.iter().count(), 0);

@@ -45,9 +45,7 @@ impl Pairs {
 
     #[inline]
     pub(super) fn fetch_element(&self, hash: u64) {
-        if let Some(pair) = self.table.guess(hash) {
-            prefetch(pair.0.as_ptr(), pair.0.len().min(FETCHED));
-        }
+        self.table.guess(hash).inspect(|pair| pair.fetch_ahead());
     }
 
     #[inline]
@@ -184,7 +182,7 @@ impl Pairs {
         count: usize,
         mut see: impl FnMut(Text<'_>, Text<'_>),
     ) -> u64 {
-        self.table.scan(cursor, count, |pair| {
+        self.table.scan(cursor, count, Pair::fetch_ahead, |pair| {
             let (field, value) = pair.texts();
             see(field, value);
         })
@@ -297,6 +295,11 @@ impl Pair {
         }
         self.0 = all.into_boxed_slice();
         *bytes += self.0.len();
+    }
+
+    #[inline]
+    fn fetch_ahead(&self) {
+        prefetch(self.0.as_ptr(), self.0.len().min(FETCHED));
     }
 
     #[inline]

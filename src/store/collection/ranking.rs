@@ -126,7 +126,8 @@ impl Ranking {
 
     pub(super) fn scan(&self, cursor: u64, count: usize, mut see: impl FnMut(&[u8], f64)) -> u64 {
         let members = &self.members;
-        self.index.scan(cursor, count, |id| see(members.member(*id), members.score(*id)))
+        let fetch = |id: &u32| members.fetch_ahead(*id);
+        self.index.scan(cursor, count, fetch, |id| see(members.member(*id), members.score(*id)))
     }
 
     #[inline]

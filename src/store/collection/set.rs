@@ -1,25 +1,16 @@
 //! A set: members, each once.
 
 use super::element::Element;
+use super::form::{self, Form};
 use super::integers::Integers;
-
 use super::packed::Packed;
 use super::set_members::Members;
 use super::{AnyCollection, Collection, Limits};
 use crate::store::{Text, Value};
 
-/// Its members are texts in the form that [`Text::new`] gives them.
+/// Its members are texts in the form that [`Text::new`] gives them. The smallest are integers only.
 #[derive(Clone, Debug, Default)]
-pub struct Set(Form);
-
-const _: () = assert!(size_of::<Set>() <= super::SIZE);
-
-#[derive(Clone, Debug)]
-enum Form {
-    Integers(Integers),
-    /// Beside the handle of the integers there is room for a thin one only.
-    Mixed(Box<Mixed>),
-}
+pub struct Set(Form<Integers, Mixed>);
 
 /// Members of any kind.
 #[derive(Clone, Debug)]
@@ -35,12 +26,6 @@ pub struct SetLimits {
     pub integers: usize,
     /// Of the packed form.
     pub packed: Limits,
-}
-
-impl Default for Form {
-    fn default() -> Self {
-        Self::Integers(Integers::default())
-    }
 }
 
 impl Collection for Set {
@@ -204,6 +189,30 @@ impl Set {
         true
     }
 
+    /// Removes `count` different members, or all if there are no more, once `see` has seen them; any
+    /// choice is as likely as any other. Where more go than stay, those that stay are picked.
+    pub fn pop_several(
+        &mut self,
+        count: usize,
+        mut random: impl FnMut(usize) -> usize,
+        mut see: impl FnMut(Text<'_>),
+    ) {
+        let kept = self.len().saturating_sub(count);
+        if kept == 0 {
+            self.iter().for_each(see);
+            *self = Self::default();
+            return;
+        }
+        if kept < count
+            && let Touch::Table(members) = self.touch()
+        {
+            return members.pop_all_but(kept, random, see);
+        }
+        for _ in 0..count {
+            self.pop(&mut random, &mut see);
+        }
+    }
+
     /// Visits `count` different members, or all if there are no more; any choice is as likely as any
     /// other. The work grows with `count`, not with the size of a table.
     pub fn sample(
@@ -256,7 +265,7 @@ impl Set {
         let elements: Vec<_> = self.iter().chain([member]).map(Element::from).collect();
         let mut packed = Packed::default();
         packed.push(&elements);
-        self.0 = Form::Mixed(Box::new(Mixed::Packed(packed)));
+        self.0 = Form::large(Box::new(Mixed::Packed(packed)));
         true
     }
 
@@ -265,28 +274,24 @@ impl Set {
     fn unpack(&mut self) {
         let mut members = Box::<Members>::default();
         self.iter().for_each(|member| members.insert(member));
-        self.0 = Form::Mixed(Box::new(Mixed::Table(members)));
+        self.0 = Form::large(Box::new(Mixed::Table(members)));
     }
 
     #[inline]
     fn look(&self) -> Look<'_> {
-        match &self.0 {
-            Form::Integers(integers) => Look::Integers(integers),
-            Form::Mixed(mixed) => match &**mixed {
-                Mixed::Packed(packed) => Look::Packed(packed),
-                Mixed::Table(members) => Look::Table(members),
-            },
+        match self.0.look() {
+            form::Look::Small(integers) => Look::Integers(integers),
+            form::Look::Large(Mixed::Packed(packed)) => Look::Packed(packed),
+            form::Look::Large(Mixed::Table(members)) => Look::Table(members),
         }
     }
 
     #[inline]
     fn touch(&mut self) -> Touch<'_> {
-        match &mut self.0 {
-            Form::Integers(integers) => Touch::Integers(integers),
-            Form::Mixed(mixed) => match &mut **mixed {
-                Mixed::Packed(packed) => Touch::Packed(packed),
-                Mixed::Table(members) => Touch::Table(members),
-            },
+        match self.0.touch() {
+            form::Touch::Small(integers) => Touch::Integers(integers),
+            form::Touch::Large(Mixed::Packed(packed)) => Touch::Packed(packed),
+            form::Touch::Large(Mixed::Table(members)) => Touch::Table(members),
         }
     }
 }
@@ -416,6 +421,36 @@ mod tests {
             assert_eq!(picked, members);
             assert_eq!(set.pick(|n| random.usize(0..n)).is_some(), !members.is_empty());
         }
+    }
+
+    #[test]
+    fn any_number_is_popped_and_any_may_stay() {
+        let mut random = fastrand::Rng::with_seed(3);
+        for (set, members) in each_form() {
+            for count in [0, 1, members.len() / 3, members.len() * 9 / 10, members.len(), 9999] {
+                let (mut rest, mut popped) = (set.clone(), BTreeSet::new());
+                rest.pop_several(
+                    count,
+                    |n| random.usize(0..n),
+                    |member| {
+                        assert!(popped.insert(member.to_vec()), "{member:?} comes twice");
+                    },
+                );
+                assert_eq!(popped.len(), count.min(members.len()));
+                let stayed = texts(&rest);
+                assert!(popped.is_disjoint(&stayed) && rest.len() == stayed.len());
+                assert_eq!(&popped | &stayed, members);
+            }
+        }
+        let twenty = numbers(20);
+        let twenty = set(twenty.iter().map(String::as_str));
+        let mut stayed = BTreeSet::new();
+        for _ in 0..1000 {
+            let mut rest = twenty.clone();
+            rest.pop_several(19, |n| random.usize(0..n), |_| ());
+            stayed.extend(texts(&rest));
+        }
+        assert_eq!(stayed, texts(&twenty), "any may be the last one");
     }
 
     #[test]

@@ -35,9 +35,7 @@ impl Members {
 
     #[inline]
     pub(super) fn fetch_element(&self, hash: u64) {
-        if let Some(Member::Text(text)) = self.table.guess(hash) {
-            prefetch(text.as_ptr(), text.len().min(FETCHED));
-        }
+        self.table.guess(hash).inspect(|member| member.fetch_ahead());
     }
 
     pub(super) fn add(&mut self, member: Text<'_>) -> bool {
@@ -73,13 +71,30 @@ impl Members {
         }
     }
 
+    /// Removes all but `kept` members, once `see` has seen them; any choice is as likely as any other.
+    pub(super) fn pop_all_but(
+        &mut self,
+        kept: usize,
+        mut random: impl FnMut(usize) -> usize,
+        mut see: impl FnMut(Text<'_>),
+    ) {
+        let mut stay = Self::default();
+        for (member, left) in self.iter().zip((1..=self.len()).rev()) {
+            match random(left) < kept - stay.len() {
+                true => stay.insert(member),
+                false => see(member),
+            }
+        }
+        *self = stay;
+    }
+
     /// All members, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Text<'_>> {
         self.table.iter().map(Member::text)
     }
 
     pub(super) fn scan(&self, cursor: u64, count: usize, mut see: impl FnMut(Text<'_>)) -> u64 {
-        self.table.scan(cursor, count, |member| see(member.text()))
+        self.table.scan(cursor, count, Member::fetch_ahead, |member| see(member.text()))
     }
 
     pub(super) fn pick(&self, random: impl FnMut(usize) -> usize) -> Option<Text<'_>> {
@@ -122,6 +137,14 @@ impl Member {
         match text {
             Text::Integer(number) => Self::Integer(number),
             text => Self::Text(text.bytes(&mut itoa::Buffer::new()).into()),
+        }
+    }
+
+    /// Starts fetching what does not stand in the table.
+    #[inline]
+    fn fetch_ahead(&self) {
+        if let Self::Text(text) = self {
+            prefetch(text.as_ptr(), text.len().min(FETCHED));
         }
     }
 

@@ -4,22 +4,15 @@
 use std::ops::{Bound, Range};
 
 use super::element::Element;
+use super::form::{Form, Look, Touch};
 use super::packed::Packed;
 use super::ranking::Ranking;
 use super::{AnyCollection, Collection, Limits};
 use crate::store::{Text, Value};
 
+/// Small, it is its members and scores in turn, in order.
 #[derive(Clone, Debug, Default)]
-pub struct SortedSet(Form);
-
-const _: () = assert!(size_of::<SortedSet>() <= super::SIZE);
-
-#[derive(Clone, Debug)]
-enum Form {
-    /// Members and scores in turn, in order.
-    Packed(Packed),
-    Ranking(Box<Ranking>),
-}
+pub struct SortedSet(Form<Packed, Ranking>);
 
 /// Elements of a member with its score in the packed form.
 const PAIR: usize = 2;
@@ -44,12 +37,6 @@ pub enum Bounds<'a> {
     Nothing,
 }
 
-impl Default for Form {
-    fn default() -> Self {
-        Self::Packed(Packed::default())
-    }
-}
-
 impl Collection for SortedSet {
     fn of(value: Value<'_>) -> Option<&Self> {
         match value {
@@ -64,38 +51,38 @@ impl Collection for SortedSet {
 
     #[inline]
     fn len(&self) -> usize {
-        match &self.0 {
-            Form::Packed(packed) => packed.len() / PAIR,
-            Form::Ranking(ranking) => ranking.len(),
+        match self.0.look() {
+            Look::Small(packed) => packed.len() / PAIR,
+            Look::Large(ranking) => ranking.len(),
         }
     }
 
     fn encoding(&self) -> &'static str {
-        match &self.0 {
-            Form::Packed(_) => "listpack",
-            Form::Ranking(_) => "skiplist", // Redis' word for large sorted sets
+        match self.0.look() {
+            Look::Small(_) => "listpack",
+            Look::Large(_) => "skiplist", // Redis' word for large sorted sets
         }
     }
 
     fn heap_size(&self) -> usize {
-        match &self.0 {
-            Form::Packed(packed) => packed.heap_size(),
-            Form::Ranking(ranking) => size_of::<Ranking>() + ranking.heap_size(),
+        match self.0.look() {
+            Look::Small(packed) => packed.heap_size(),
+            Look::Large(ranking) => size_of::<Ranking>() + ranking.heap_size(),
         }
     }
 
     #[inline]
     fn fetch_ahead(&self, member: Option<u64>) {
-        match (&self.0, member) {
-            (Form::Packed(packed), _) => packed.fetch_ahead(),
-            (Form::Ranking(ranking), Some(member)) => ranking.fetch_ahead(member),
-            (Form::Ranking(_), None) => {}
+        match (self.0.look(), member) {
+            (Look::Small(packed), _) => packed.fetch_ahead(),
+            (Look::Large(ranking), Some(member)) => ranking.fetch_ahead(member),
+            (Look::Large(_), None) => {}
         }
     }
 
     #[inline]
     fn fetch_element(&self, member: Option<u64>) {
-        if let (Form::Ranking(ranking), Some(member)) = (&self.0, member) {
+        if let (Look::Large(ranking), Some(member)) = (self.0.look(), member) {
             ranking.fetch_element(member);
         }
     }
@@ -104,12 +91,12 @@ impl Collection for SortedSet {
 impl SortedSet {
     #[inline]
     pub fn score(&self, member: &[u8]) -> Option<f64> {
-        match &self.0 {
-            Form::Packed(packed) => {
+        match self.0.look() {
+            Look::Small(packed) => {
                 let offset = packed.find(&Element::new(member), PAIR)?;
                 Some(score(packed.at(packed.after(offset))))
             }
-            Form::Ranking(ranking) => ranking.score(member),
+            Look::Large(ranking) => ranking.score(member),
         }
     }
 
@@ -128,7 +115,7 @@ impl SortedSet {
         limits: Limits,
         decide: impl FnOnce(Option<f64>) -> Option<f64>,
     ) -> Update {
-        if let Form::Packed(packed) = &mut self.0 {
+        if let Touch::Small(packed) = self.0.touch() {
             let element = Element::new(member);
             let offset = packed.find(&element, PAIR);
             let before = offset.map(|offset| score(packed.at(packed.after(offset))));
@@ -142,23 +129,23 @@ impl SortedSet {
             }
             return Update { before, after: Some(after) };
         }
-        match &mut self.0 {
-            Form::Ranking(ranking) => ranking.update(member, decide),
-            Form::Packed(_) => Update { before: None, after: None },
+        match self.0.touch() {
+            Touch::Large(ranking) => ranking.update(member, decide),
+            Touch::Small(_) => Update { before: None, after: None },
         }
     }
 
     /// Removes a member. False if it was not there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        match &mut self.0 {
-            Form::Packed(packed) => match packed.find(&Element::new(member), PAIR) {
+        match self.0.touch() {
+            Touch::Small(packed) => match packed.find(&Element::new(member), PAIR) {
                 Some(offset) => {
                     packed.remove(offset, PAIR);
                     true
                 }
                 None => false,
             },
-            Form::Ranking(ranking) => ranking.remove(member),
+            Touch::Large(ranking) => ranking.remove(member),
         }
     }
 
@@ -171,11 +158,11 @@ impl SortedSet {
             *self = Self::default(); // many members are freed elsewhere
             return;
         }
-        match &mut self.0 {
-            Form::Packed(packed) => {
+        match self.0.touch() {
+            Touch::Small(packed) => {
                 packed.remove(packed.nth(PAIR * ranks.start), PAIR * ranks.len())
             }
-            Form::Ranking(ranking) => ranking.remove_range(ranks),
+            Touch::Large(ranking) => ranking.remove_range(ranks),
         }
     }
 
@@ -203,9 +190,9 @@ impl SortedSet {
         reverse: bool,
         mut see: impl FnMut(Text<'a>, f64),
     ) {
-        let packed = match &self.0 {
-            Form::Packed(packed) => packed,
-            Form::Ranking(ranking) => {
+        let packed = match self.0.look() {
+            Look::Small(packed) => packed,
+            Look::Large(ranking) => {
                 return ranking
                     .visit(ranks, reverse, |member, score| see(Text::Plain(member), score));
             }
@@ -238,18 +225,18 @@ impl SortedSet {
 
     /// The score that a small set keeps as an integer, as this one.
     pub fn kept_whole(&self, score: f64) -> Option<i64> {
-        matches!(self.0, Form::Packed(_)).then(|| whole(score)).flatten()
+        matches!(self.0.look(), Look::Small(_)).then(|| whole(score)).flatten()
     }
 
     /// Visits about `count` members with their scores from `cursor` on; returns where to go on. 0 is
     /// the beginning, and the end. A small set is visited as a whole.
     pub fn scan(&self, cursor: u64, count: usize, mut see: impl FnMut(Text<'_>, f64)) -> u64 {
-        match &self.0 {
-            Form::Packed(_) => {
+        match self.0.look() {
+            Look::Small(_) => {
                 self.for_each(see);
                 0
             }
-            Form::Ranking(ranking) => {
+            Look::Large(ranking) => {
                 ranking.scan(cursor, count, |member, score| see(Text::Plain(member), score))
             }
         }
@@ -257,9 +244,9 @@ impl SortedSet {
 
     /// How many members stand before a place: those for which `before` is true, which come first.
     fn partition_point(&self, before: impl Fn(f64, &[u8]) -> bool) -> usize {
-        match &self.0 {
-            Form::Packed(packed) => packed_point(packed, before).0,
-            Form::Ranking(ranking) => ranking.partition_point(before),
+        match self.0.look() {
+            Look::Small(packed) => packed_point(packed, before).0,
+            Look::Large(ranking) => ranking.partition_point(before),
         }
     }
 
@@ -270,7 +257,7 @@ impl SortedSet {
         let mut digits = itoa::Buffer::new();
         self.for_each(|member, score| ranking.insert(score, member.bytes(&mut digits)));
         ranking.insert(score, member);
-        self.0 = Form::Ranking(ranking);
+        self.0 = Form::large(ranking);
     }
 }
 

@@ -187,16 +187,26 @@ impl<T: Send + 'static> Table<T> {
     }
 
     /// Visits about `count` items from `cursor` on; returns where to go on. 0 is the beginning, and
-    /// the end.
-    pub(super) fn scan(&self, cursor: u64, count: usize, mut see: impl FnMut(&T)) -> u64 {
+    /// the end. `fetch` starts fetching what `see` will look at, for a bucket's items all at once.
+    pub(super) fn scan(
+        &self,
+        cursor: u64,
+        count: usize,
+        fetch: impl Fn(&T),
+        mut see: impl FnMut(&T),
+    ) -> u64 {
         let (mut cursor, mut work) = (cursor, 0);
         loop {
             let index = self.address(cursor);
             let items = self.bucket(index).map_or(&[][..], |bucket| &bucket.items);
-            items.iter().for_each(&mut see);
+            items.iter().for_each(&fetch);
             // A bucket costs work though it be empty.
             work += items.len().max(1);
             cursor = behind(cursor, self.mask(index));
+            if work < count {
+                self.fetch_ahead(cursor);
+            }
+            items.iter().for_each(&mut see);
             if cursor == 0 || work >= count {
                 return cursor;
             }
@@ -457,7 +467,7 @@ mod tests {
             let mut seen = HashSet::new();
             let (mut cursor, mut turn) = (0, 0);
             loop {
-                cursor = table.scan(cursor, counts[turn % counts.len()], |number| {
+                cursor = table.scan(cursor, counts[turn % counts.len()], |_| (), |number| {
                     seen.insert(*number);
                 });
                 if cursor == 0 {
@@ -483,7 +493,7 @@ mod tests {
         let (mut cursor, mut seen) = (0, Vec::new());
         loop {
             let before = seen.len();
-            cursor = table.scan(cursor, 10, |number| seen.push(*number));
+            cursor = table.scan(cursor, 10, |_| (), |number| seen.push(*number));
             assert!(seen.len() - before <= 10 + table.longest);
             if cursor == 0 {
                 break;
@@ -492,7 +502,7 @@ mod tests {
         seen.sort_unstable();
         assert!(seen.into_iter().eq(0..10_000));
         for garbage in [u64::MAX, 1 << 63, 12_345_678_901_234_567] {
-            table.scan(garbage, 10, |_| ()); // any client may send any cursor
+            table.scan(garbage, 10, |_| (), |_| ()); // any client may send any cursor
         }
     }
 
@@ -502,7 +512,7 @@ mod tests {
         (0..1000).for_each(|number| add(&mut table, number));
         let (mut cursor, mut calls, mut next) = (0, 0, 1000);
         loop {
-            cursor = table.scan(cursor, 10, |_| ());
+            cursor = table.scan(cursor, 10, |_| (), |_| ());
             calls += 1;
             if cursor == 0 {
                 break;
