@@ -57,6 +57,8 @@ pub struct Uring {
     attempts: bool,
     /// Connections whose attempt to send the next enter will make.
     attempting: Vec<ConnId>,
+    /// The last poll has left attempts unsettled.
+    unsettled: bool,
     /// Requests whose last completion has not come.
     in_flight: usize,
     stats: Arc<ReactorStats>,
@@ -121,6 +123,7 @@ impl Uring {
             slots: Vec::new(),
             attempts: rung.defers(),
             attempting: Vec::new(),
+            unsettled: false,
             in_flight: 0,
             stats,
         };
@@ -181,9 +184,10 @@ impl Uring {
     }
 
     /// Reports the attempts of which no completion has told that they failed: they were successful.
-    fn settle(&mut self, events: &mut Vec<Event<Self>>) {
-        // The kernel must have seen them all, and all that it says of them must have been read.
-        if self.attempting.is_empty() || self.ring.has_queued() || self.ring.has_overflowed() {
+    /// The kernel must have `seen` them all, and all that it says of them must have been read.
+    fn settle(&mut self, seen: bool, events: &mut Vec<Event<Self>>) {
+        self.unsettled = !self.attempting.is_empty() && (!seen || self.ring.has_overflowed());
+        if self.attempting.is_empty() || self.unsettled {
             return;
         }
         let mut attempting = std::mem::take(&mut self.attempting);
@@ -379,10 +383,14 @@ impl Backend for Uring {
 
     fn poll(&mut self, wait: Wait, events: &mut Vec<Event<Self>>) -> io::Result<()> {
         self.buffers.publish();
+        // A connection whose last send is not settled says nothing more: nobody may sleep over that.
+        let wait = if self.unsettled { Wait::No } else { wait };
         // Since Linux 6.13 an enter runs about 20 pieces of deferred work and leaves the rest to
         // the next one. Entering again at once, for larger batches, made no difference.
         let entered = self.ring.enter(wait)?;
         self.count(entered);
+        // What completions queue from here on has nothing to do with the attempts.
+        let seen = !self.ring.has_queued();
         if self.ring.has_overflowed() {
             self.stats.overflows.add(1);
         }
@@ -390,7 +398,7 @@ impl Backend for Uring {
         while let Some(cqe) = self.ring.next() {
             self.complete(&cqe, events);
         }
-        self.settle(events);
+        self.settle(seen, events);
         Ok(())
     }
 

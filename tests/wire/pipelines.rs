@@ -1,6 +1,9 @@
 //! Many requests at once, cut anywhere.
 
-use super::connected;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use super::{connected, with};
 use crate::common::client::{encode, request};
 
 /// Requests of every form, and their replies.
@@ -116,4 +119,23 @@ fn a_busy_connection_starves_nobody() {
     }
     reader.expect(b"+PONG\r\n".repeat(300_000));
     writing.join().expect("the server reads all");
+}
+
+/// Large replies leave piece by piece while small ones come and go: who has been answered is answered
+/// again, however busy the ring is with the others.
+#[test]
+fn small_replies_beside_large_ones_that_leave_slowly() {
+    let server = with().threads(1).start();
+    let mut client = server.connect();
+    client.talk(&[(&format!("SET long {}", "v".repeat(1_000_000)), "+OK\r\n")]);
+    let ask = |_| {
+        let mut reader = TcpStream::connect(("127.0.0.1", server.port())).expect("it accepts");
+        reader.write_all(&b"GET long\r\n".repeat(8)).expect("it reads");
+        reader
+    };
+    let mut readers: Vec<_> = (0..16).map(ask).collect();
+    for round in 0..400 {
+        readers[round % 16].read_exact(&mut [0; 150_000]).expect("there is more");
+        client.talk(&[("PING", "+PONG\r\n"), ("PING", "+PONG\r\n")]);
+    }
 }
