@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Backend, Client, Server, Start};
+use common::{Backend, Client, Server, Start, wait_until};
 use worker::{Tally, Worker};
 
 const WORKERS: usize = 4;

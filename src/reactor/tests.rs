@@ -522,3 +522,43 @@ fn dropping_a_ring_in_use_ends_its_connections() {
     let _ = client.read_to_end(&mut Vec::new());
     assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
 }
+
+/// A connection sends nothing more until its last send is settled, so no poll may end without that:
+/// not even one in which a long output of another connection goes on.
+#[test]
+fn each_poll_settles_the_attempts_to_send_that_it_makes() {
+    let doorbell = Doorbell::new(socket::eventfd().unwrap());
+    let [links] = &Links::connect(vec![doorbell], &Arc::new(Clients::new(2)))[..] else { panic!() };
+    let mut uring = uring(&UringOptions::default(), Arc::new([]), links);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut open = |index| {
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let id = ConnId { index, generation: 0 };
+        uring.open(id, listener.accept().unwrap().0.into()).unwrap();
+        (id, peer)
+    };
+    let ((long, mut reader), (short, _reader)) = (open(0), open(1));
+    let output = |len| {
+        let mut output = Output::new();
+        output.extend(&pattern(len));
+        output
+    };
+    const LONG: usize = 64 << 20; // many sends, each of which queues the next
+    uring.send(long, output(LONG), false);
+    let reading = std::thread::spawn(move || read(&mut reader, LONG).len());
+    let (mut events, mut is_over) = (Vec::new(), false);
+    while !is_over {
+        uring.send(short, output(1), false);
+        uring.poll(Wait::For(PATIENCE), &mut events).unwrap();
+        let sent: Vec<_> = events
+            .drain(..)
+            .filter_map(|event| match event {
+                Event::Sent { id, .. } => Some(id),
+                _ => None,
+            })
+            .collect();
+        assert!(sent.contains(&short));
+        is_over = sent.contains(&long);
+    }
+    assert_eq!(reading.join().unwrap(), LONG);
+}

@@ -32,9 +32,7 @@ mod threads;
 mod tls;
 mod unix;
 
-use std::time::{Duration, Instant};
-
-use crate::common::{Backend, Client, PATIENCE, Server, Start};
+use crate::common::{Backend, Client, Server, Start, wait_until};
 
 /// The backend that this compilation of the cases is for.
 fn backend() -> Backend {
@@ -51,14 +49,4 @@ fn connected() -> (Server, Client) {
     let server = with().start();
     let client = server.connect();
     (server, client)
-}
-
-/// Looks again and again until it is so.
-#[track_caller]
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
