@@ -147,10 +147,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let place = Place::take(options.server_cpu, options.load_cpu)?;
     let caption = Caption::of("complexity", &options, &place, std::slice::from_ref(&torc));
     fs::create_dir_all(&options.out)?;
-    let mut text = String::new();
-    for (name, value) in caption.lines.iter().filter(|(name, _)| name != "figures") {
-        text.push_str(&format!("- {name}: {value}\n"));
-    }
+    let text = caption.without_rounds().list();
     println!("{text}\nMicroseconds of the server's processor time a command:");
     let mut table = Table::new(2);
     table.heading(COLUMNS);
@@ -174,9 +171,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .line(&[&[(*request).to_owned(), stated(request)], &figures[..]].concat(), COLUMNS);
         }
     }
-    let file = options.out.join("complexity.md");
-    fs::write(&file, text + &table.text)?;
-    println!("\nthe table is in {}", file.display());
+    table.save(&options.out, "complexity", &text)?;
     Ok(())
 }
 

@@ -49,10 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     contenders.extend(peers.into_iter().find(|peer| peer.name == "redis"));
     let caption = Caption::of("memory", &options, &place, &contenders);
     fs::create_dir_all(&options.out)?;
-    let mut text = String::new();
-    for (name, value) in caption.lines.iter().filter(|(name, _)| name != "figures") {
-        text.push_str(&format!("- {name}: {value}\n"));
-    }
+    let text = caption.without_rounds().list();
     println!("{text}");
     let mut table = Table::new(1);
     table.heading(COLUMNS);
@@ -71,9 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let ratio = sizes.get(1).map_or(String::new(), |redis| format!("{:.2}", sizes[0] / redis));
         table.line(&[(*name).to_owned(), figure(0), figure(1), ratio], COLUMNS);
     }
-    let file = options.out.join("memory.md");
-    fs::write(&file, text + &table.text)?;
-    println!("\nthe table is in {}", file.display());
+    table.save(&options.out, "memory", &text)?;
     Ok(())
 }
 

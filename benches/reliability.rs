@@ -50,10 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let engines = ["io_uring", "epoll"].map(|backend| Contender::torc(backend, backend, "kv"));
     let caption = Caption::of("reliability", &options, &place, &engines);
     fs::create_dir_all(&options.out)?;
-    let mut text = String::new();
-    for (name, value) in &caption.lines {
-        text.push_str(&format!("- {name}: {value}\n"));
-    }
+    let text = caption.list();
     println!("{text}");
     let mut table = Table::new(2);
     table.heading(COLUMNS);
@@ -70,9 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    let file = options.out.join("reliability.md");
-    fs::write(&file, text + &table.text)?;
-    println!("\nthe table is in {}", file.display());
+    table.save(&options.out, "reliability", &text)?;
     Ok(())
 }
 

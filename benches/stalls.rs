@@ -60,10 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let engines = ["io_uring", "epoll"].map(|backend| Contender::torc(backend, backend, "kv"));
     let caption = Caption::of("stalls", &options, &place, &engines);
     fs::create_dir_all(&options.out)?;
-    let mut text = String::new();
-    for (name, value) in caption.lines.iter().filter(|(name, _)| name != "figures") {
-        text.push_str(&format!("- {name}: {value}\n"));
-    }
+    let text = caption.without_rounds().list();
     println!("{text}");
     let elements = if options.test { 10_000 } else { ELEMENTS };
     let is_wanted = |name: &str| options.filter.as_ref().is_none_or(|filter| name == filter);
@@ -88,9 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             table.line(&stall.row("keys", way, &engine.name), COLUMNS);
         }
     }
-    let file = options.out.join("stalls.md");
-    fs::write(&file, text + &table.text)?;
-    println!("\nthe table is in {}", file.display());
+    table.save(&options.out, "stalls", &text)?;
     Ok(())
 }
 

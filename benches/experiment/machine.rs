@@ -54,6 +54,17 @@ impl Caption {
         let short = format!("{date}, {cpu}, Linux {kernel}, torc {torc}; {rounds}");
         Self { lines, short }
     }
+
+    /// Without what is said of rounds, where there are none.
+    pub fn without_rounds(mut self) -> Self {
+        self.lines.retain(|(name, _)| name != "figures");
+        self
+    }
+
+    /// As a list in Markdown.
+    pub fn list(&self) -> String {
+        self.lines.iter().map(|(name, value)| format!("- {name}: {value}\n")).collect()
+    }
 }
 
 fn cpu() -> String {

@@ -1,7 +1,6 @@
 //! Tables: printed as rows come in, and written to files with all that the figures depend on.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -105,11 +104,7 @@ impl Report {
 
     /// Writes the tables: in Markdown, and as CSV with the caption in front as comments.
     pub fn write(&self) -> Result<(), Box<dyn Error>> {
-        let mut markdown = String::new();
-        for (name, value) in &self.caption.lines {
-            writeln!(markdown, "- {name}: {value}")?;
-        }
-        fs::write(self.file(".md"), format!("{markdown}{}", self.table.text))?;
+        fs::write(self.file(".md"), self.caption.list() + &self.table.text)?;
         if !self.comparisons.is_empty() {
             self.write_comparisons()?;
         }

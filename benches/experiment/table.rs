@@ -1,6 +1,8 @@
 //! A table in Markdown that is printed as its rows come in.
 
 use std::fmt::Write as _;
+use std::path::Path;
+use std::{fs, io};
 
 /// Columns: a title, and the width it needs.
 pub type Columns<'a> = [(&'a str, usize)];
@@ -38,6 +40,14 @@ impl Table {
             write!(line, " {before}{cell}{after} |").expect("a String takes all");
         }
         self.print(&format!("{line}\n"));
+    }
+
+    /// Leaves it in a folder under what stands before it, and says where.
+    pub fn save(&self, out: &Path, name: &str, before: &str) -> io::Result<()> {
+        let file = out.join(format!("{name}.md"));
+        fs::write(&file, format!("{before}{}", self.text))?;
+        println!("\nthe table is in {}", file.display());
+        Ok(())
     }
 
     fn print(&mut self, text: &str) {
