@@ -5,15 +5,14 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
-use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
 
+mod giving_back;
 #[cfg(not(feature = "system-allocator"))]
 mod mimalloc;
 
+pub use self::giving_back::{give_back_if_asked, keep_giving_back};
 #[cfg(not(feature = "system-allocator"))]
 pub use self::mimalloc::Mimalloc as Allocator;
 #[cfg(feature = "system-allocator")]
@@ -104,26 +103,6 @@ fn left_in_group(line: &str, root: &Path) -> Option<usize> {
 /// Gives memory that is free, but kept by the allocator for later, back to the system.
 pub fn purge() {
     collect(true);
-}
-
-/// Has memory that stays free given back to the system, as long as the process runs: by itself the
-/// allocator does that only when it is asked for more.
-///
-/// # Errors
-///
-/// The system gives no thread.
-pub fn keep_giving_back() -> std::io::Result<()> {
-    const PAUSE: Duration = Duration::from_secs(1);
-    let thread = thread::Builder::new().name("memory".into());
-    thread.spawn(|| {
-        // For a thread that has never allocated, the allocator collects nothing.
-        black_box(Box::new(0u8));
-        loop {
-            thread::sleep(PAUSE);
-            collect(false);
-        }
-    })?;
-    Ok(())
 }
 
 /// Gives back what has been free for a while; all that is free at this thread if it is forced.
@@ -285,6 +264,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Counted<A> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::hint::black_box;
 
     /// Counts in all unit tests, so that any of them can ask [`allocations`].
     #[global_allocator]

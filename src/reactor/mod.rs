@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use crate::clock::Now;
 use crate::config::Number;
 use crate::mailbox::{ConnId, Message};
+use crate::memory;
 use crate::output::Output;
 use crate::service::{Peer, Service};
 use backend::{Backend, Errno, Event, RecvEnd, Wait};
@@ -290,6 +291,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     /// How long the next poll may wait.
     fn wait(&mut self) -> Wait {
         let wish = self.service.housekeep(self.now);
+        memory::give_back_if_asked();
         let since_active = self.now.steady.saturating_duration_since(self.active);
         let busy_poll = Duration::from_micros(self.options.busy_poll.get());
         if !self.run_list.is_empty() || since_active < busy_poll {

@@ -78,7 +78,9 @@ fn serve<S: Service + Send + 'static>(
     };
     let instance = Arc::new(instance(config, &crew, &listeners, clients));
     let signals = watch_signals(Arc::clone(&crew.stop)).map_err(StartError::Signals)?;
-    memory::keep_giving_back().map_err(StartError::Memory)?;
+    let woken = Arc::clone(&instance);
+    let wake = move || woken.reactors.iter().for_each(|reactor| reactor.mailbox.ring());
+    memory::keep_giving_back(wake).map_err(StartError::Memory)?;
     let services = services(&instance, crew.size()).into_iter().zip(&instance.reactors);
     let services = services.map(|(service, reactor)| {
         Tls::around(service, acceptor.clone(), Arc::clone(&reactor.mailbox))
