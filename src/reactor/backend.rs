@@ -79,7 +79,7 @@ pub trait Backend {
     ///
     /// If the connection waits for [`Event::Sent`] before it goes on, that wakes the reactor;
     /// otherwise it may come with the next event of any kind.
-    fn send(&mut self, id: ConnId, output: Output, is_awaited: bool) -> Sending;
+    fn send(&mut self, id: ConnId, output: Box<Output>, is_awaited: bool) -> Sending;
 
     /// Ends both directions at once: what is in flight comes back soon, most likely as an error.
     fn shutdown(&mut self, id: ConnId);
@@ -109,7 +109,7 @@ pub enum Event<B: Backend + ?Sized> {
     /// The receive has ended.
     RecvEnded { id: ConnId, end: RecvEnd },
     /// The send has ended. All bytes have left, or the connection is beyond use.
-    Sent { id: ConnId, output: Output, result: Result<(), Errno> },
+    Sent { id: ConnId, output: Box<Output>, result: Result<(), Errno> },
     /// The doorbell rang.
     Woken,
 }
@@ -132,7 +132,7 @@ pub enum Sending {
     /// [`Event::Sent`] will tell.
     InFlight,
     /// It is done, with the same meaning as [`Event::Sent`].
-    Done { output: Output, result: Result<(), Errno> },
+    Done { output: Box<Output>, result: Result<(), Errno> },
 }
 
 /// Who is at the other end of a socket.

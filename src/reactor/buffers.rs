@@ -5,7 +5,8 @@ use crate::output::Output;
 /// Spare output buffers of one reactor. Connections borrow one while they have something to say.
 #[derive(Debug)]
 pub(super) struct Outputs {
-    spare: Vec<Output>,
+    #[expect(clippy::vec_box, reason = "they come and go as boxes")]
+    spare: Vec<Box<Output>>,
     /// At most so many are kept,
     count: usize,
     /// and none that has grown larger than this.
@@ -19,13 +20,13 @@ impl Outputs {
 
     /// An empty buffer: the one that came back last, while it is warm.
     #[inline]
-    pub(super) fn take(&mut self) -> Output {
+    pub(super) fn take(&mut self) -> Box<Output> {
         self.spare.pop().unwrap_or_default()
     }
 
     /// Takes a buffer back; what it holds is forgotten.
     #[inline]
-    pub(super) fn give_back(&mut self, mut output: Output) {
+    pub(super) fn give_back(&mut self, mut output: Box<Output>) {
         output.clear();
         if self.spare.len() < self.count && output.capacity() <= self.capacity {
             self.spare.push(output);
@@ -41,7 +42,7 @@ mod tests {
     fn spare_outputs_are_few_and_small() {
         let mut outputs = Outputs::new(1, 64);
         let with_capacity = |capacity| {
-            let mut output = Output::new();
+            let mut output = Box::new(Output::new());
             output.copied_mut().reserve_exact(capacity);
             output.extend(b"old");
             output

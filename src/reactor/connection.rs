@@ -270,7 +270,7 @@ impl<Session> Connection<Session> {
     pub(super) fn start_send(
         &mut self,
         outputs: &mut Outputs,
-        send: impl FnOnce(Output, bool) -> Sending,
+        send: impl FnOnce(Box<Output>, bool) -> Sending,
     ) -> usize {
         if self.phase == Phase::Closing {
             return 0;
@@ -287,7 +287,7 @@ impl<Session> Connection<Session> {
     }
 
     /// The send has ended; if it failed the connection is beyond use.
-    pub(super) fn sent(&mut self, output: Output, whole: bool, outputs: &mut Outputs) {
+    pub(super) fn sent(&mut self, output: Box<Output>, whole: bool, outputs: &mut Outputs) {
         self.outgoing.sent(output, outputs);
         if !whole {
             self.abandon();

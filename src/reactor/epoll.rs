@@ -14,7 +14,7 @@ use crate::reactor::backend::{
     Backend, Endpoint, Engine, Errno, Event, LITTLE, Receive, RecvEnd, Sending, Wait,
 };
 use crate::reactor::listener::Listener;
-use crate::reactor::slab;
+use crate::reactor::slab::Blocks;
 use crate::reactor::socket;
 use crate::service::PeerAddress;
 use crate::stats::ReactorStats;
@@ -52,7 +52,7 @@ pub struct Epoll {
     epoll: OwnedFd,
     engine: Engine,
     listeners: Arc<[Listener]>,
-    slots: Vec<Option<Slot>>,
+    slots: Blocks<Option<Slot>>,
     arena: Vec<u8>,
     /// How much of the arena this poll has filled.
     filled: usize,
@@ -78,7 +78,7 @@ struct Slot {
     /// EPOLLOUT has joined.
     watched_for_room: bool,
     /// The output that did not fit into the socket, and how much of it has left.
-    sending: Option<(Output, usize)>,
+    sending: Option<(Box<Output>, usize)>,
 }
 
 /// A part of the arena with received bytes, good until the next poll.
@@ -120,7 +120,7 @@ impl Epoll {
             epoll,
             engine,
             listeners,
-            slots: Vec::new(),
+            slots: Blocks::default(),
             arena: vec![0; ARENA],
             filled: 0,
             ready: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS],
@@ -257,7 +257,7 @@ impl Epoll {
     }
 
     /// Sends until all has left or the socket is full.
-    fn send_rest(&mut self, id: ConnId, output: Output, mut sent: usize) -> Sending {
+    fn send_rest(&mut self, id: ConnId, output: Box<Output>, mut sent: usize) -> Sending {
         let Some(slot) = live(&mut self.slots, id) else {
             return Sending::Done { output, result: Err(Errno(libc::EBADF)) };
         };
@@ -351,7 +351,7 @@ impl Backend for Epoll {
             watched_for_room: false,
             sending: None,
         };
-        slab::put(&mut self.slots, id.index, slot);
+        *self.slots.reach(id.index) = Some(slot);
         Ok(endpoint)
     }
 
@@ -382,7 +382,7 @@ impl Backend for Epoll {
         look(&self.arena[arrival.start..arrival.end])
     }
 
-    fn send(&mut self, id: ConnId, output: Output, _: bool) -> Sending {
+    fn send(&mut self, id: ConnId, output: Box<Output>, _: bool) -> Sending {
         self.send_rest(id, output, 0)
     }
 
@@ -404,15 +404,15 @@ impl Backend for Epoll {
 
     fn close(&mut self, id: ConnId) {
         // Closing the only descriptor ends the registration as well.
-        if live(&mut self.slots, id).is_some() {
-            self.slots[id.index as usize] = None;
+        if let Some(slot) = self.slots.get_mut(id.index) {
+            slot.take_if(|slot| slot.id == id);
         }
     }
 }
 
 #[inline]
-fn live(slots: &mut [Option<Slot>], id: ConnId) -> Option<&mut Slot> {
-    slots.get_mut(id.index as usize)?.as_mut().filter(|slot| slot.id == id)
+fn live(slots: &mut Blocks<Option<Slot>>, id: ConnId) -> Option<&mut Slot> {
+    slots.get_mut(id.index)?.as_mut().filter(|slot| slot.id == id)
 }
 
 fn watch(epoll: &OwnedFd, how: i32, fd: BorrowedFd<'_>, events: u32, id: ConnId) -> io::Result<()> {

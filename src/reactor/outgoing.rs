@@ -12,7 +12,7 @@ use crate::reactor::limits::Limits;
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     /// Replies that no send has taken yet.
-    waiting: Output,
+    waiting: Option<Box<Output>>,
     sending: bool,
     /// Bytes in the send in flight.
     leaving: usize,
@@ -28,54 +28,54 @@ impl Outgoing {
     /// Where the next replies go. The memory is borrowed until all are sent, and ends at the hard
     /// limit: a reply need not be whole to be too long.
     pub(super) fn room(&mut self, outputs: &mut Outputs, limits: &Limits) -> &mut Output {
-        let is_none = self.waiting.capacity() == 0 && self.waiting.is_empty();
-        if is_none && !self.waiting.is_cut() {
-            self.waiting = outputs.take();
-        }
         let hard = limits.output.hard as usize;
         let limit = if hard == 0 { usize::MAX } else { hard.saturating_sub(self.leaving) };
-        self.waiting.set_limit(limit);
-        &mut self.waiting
+        let waiting = self.waiting.get_or_insert_with(|| outputs.take());
+        waiting.set_limit(limit);
+        waiting
     }
 
     /// Takes out the replies that the next send shall take along; [`Outgoing::sent`] ends it. None if
     /// there are none, if one is in flight, or if a reply was too long and its end is missing.
-    pub(super) fn begin_send(&mut self, outputs: &mut Outputs) -> Option<Output> {
-        if self.waiting.is_cut() {
+    pub(super) fn begin_send(&mut self, outputs: &mut Outputs) -> Option<Box<Output>> {
+        let is_empty = self.waiting.as_ref()?.is_empty();
+        if self.is_cut() || self.sending && !is_empty {
             return None;
         }
-        if self.waiting.is_empty() {
+        let output = self.waiting.take()?;
+        if is_empty {
             // Who was not answered, a part of a request having come, keeps no buffer for that.
-            if self.waiting.capacity() > 0 {
-                outputs.give_back(std::mem::take(&mut self.waiting));
-            }
-            return None;
-        }
-        if self.sending {
+            outputs.give_back(output);
             return None;
         }
         self.sending = true;
-        self.leaving = self.waiting.len();
-        self.leaving_pieces = self.waiting.pieces() as u32;
-        Some(std::mem::take(&mut self.waiting))
+        self.leaving = output.len();
+        self.leaving_pieces = output.pieces() as u32;
+        Some(output)
     }
 
     /// The send has ended.
-    pub(super) fn sent(&mut self, output: Output, outputs: &mut Outputs) {
+    pub(super) fn sent(&mut self, output: Box<Output>, outputs: &mut Outputs) {
         self.sending = false;
         self.leaving = 0;
         self.leaving_pieces = 0;
         outputs.give_back(output);
     }
 
+    /// True when a reply was too long.
+    fn is_cut(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.is_cut())
+    }
+
     /// Bytes that wait or are in flight.
     pub(super) fn unsent(&self) -> usize {
-        self.waiting.len() + self.leaving
+        self.waiting.as_ref().map_or(0, |waiting| waiting.len()) + self.leaving
     }
 
     /// How many pieces the unsent bytes lie in.
     pub(super) fn pieces(&self) -> usize {
-        self.waiting.pieces() + self.leaving_pieces as usize
+        let waiting = self.waiting.as_ref().map_or(0, |waiting| waiting.pieces());
+        waiting + self.leaving_pieces as usize
     }
 
     /// Compares the unsent bytes with the water marks.
@@ -110,7 +110,7 @@ impl Outgoing {
                 return true;
             }
         }
-        limit.hard > 0 && unsent >= limit.hard || self.waiting.is_cut()
+        limit.hard > 0 && unsent >= limit.hard || self.is_cut()
     }
 
     pub(super) fn is_sending(&self) -> bool {
@@ -119,12 +119,12 @@ impl Outgoing {
 
     /// True when everything has left.
     pub(super) fn is_done(&self) -> bool {
-        !self.sending && self.waiting.is_empty()
+        self.unsent() == 0 && !self.sending
     }
 
     /// Drops what waits; what is in flight comes back by itself.
     pub(super) fn abandon(&mut self) {
-        self.waiting = Output::new();
+        self.waiting = None;
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
         let borrowed = outgoing.room(&mut outputs, &limits()).capacity();
         assert!(borrowed > 0, "should there be an answer");
         assert_eq!(outgoing.begin_send(&mut outputs), None);
-        assert_eq!(outgoing.waiting.capacity(), 0);
+        assert_eq!(outgoing.waiting, None);
         assert_eq!(outputs.take().capacity(), borrowed, "the next one gets it");
     }
 

@@ -9,7 +9,9 @@ const LAST_GENERATION: u32 = (1 << 24) - 1;
 /// outlived its value finds nothing.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
-    slots: Vec<Slot<T>>,
+    slots: Blocks<Slot<T>>,
+    /// Slots that have been in use; none behind them has.
+    used: u32,
     /// Free slots; the one freed last is reused first, while it is warm.
     free: Vec<u32>,
 }
@@ -20,30 +22,35 @@ struct Slot<T> {
     value: Option<T>,
 }
 
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self { generation: 0, value: None }
+    }
+}
+
 impl<T> Slab<T> {
     pub(super) fn new() -> Self {
-        Self { slots: Vec::new(), free: Vec::new() }
+        Self { slots: Blocks::default(), used: 0, free: Vec::new() }
     }
 
     /// The name that the next [`Slab::insert`] will give.
     pub(super) fn next_id(&self) -> ConnId {
-        match self.free.last() {
-            Some(&index) => ConnId { index, generation: self.slots[index as usize].generation },
-            None => ConnId { index: self.slots.len() as u32, generation: 0 },
-        }
+        let index = self.free.last().copied().unwrap_or(self.used);
+        ConnId { index, generation: self.slots.get(index).map_or(0, |slot| slot.generation) }
     }
 
     /// Stores a value under [`Slab::next_id`].
     pub(super) fn insert(&mut self, value: T) {
-        match self.free.pop() {
-            Some(index) => self.slots[index as usize].value = Some(value),
-            None => self.slots.push(Slot { generation: 0, value: Some(value) }),
-        }
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.used += 1;
+            self.used - 1
+        });
+        self.slots.reach(index).value = Some(value);
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, id: ConnId) -> Option<&mut T> {
-        let slot = self.slots.get_mut(id.index as usize)?;
+        let slot = self.slots.get_mut(id.index)?;
         if slot.generation != id.generation {
             return None;
         }
@@ -52,7 +59,7 @@ impl<T> Slab<T> {
 
     /// Takes a value out; its name is void from now on.
     pub(super) fn remove(&mut self, id: ConnId) -> Option<T> {
-        let slot = self.slots.get_mut(id.index as usize)?;
+        let slot = self.slots.get_mut(id.index)?;
         if slot.generation != id.generation {
             return None;
         }
@@ -63,7 +70,7 @@ impl<T> Slab<T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.used as usize - self.free.len()
     }
 
     /// The names of all values.
@@ -73,13 +80,54 @@ impl<T> Slab<T> {
     }
 }
 
-/// Puts a value into a numbered slot, which need not be there yet.
-pub(super) fn put<T>(slots: &mut Vec<Option<T>>, index: u32, value: T) {
-    let index = index as usize;
-    if slots.len() <= index {
-        slots.resize_with(index + 1, || None);
+/// Slots in one block.
+const BLOCK: usize = 64;
+
+/// Numbered slots that come in blocks: more of them move none, and there are never many that nobody
+/// has asked for. Idle connections are little else than their slots.
+#[derive(Debug)]
+pub(super) struct Blocks<T> {
+    blocks: Vec<Box<[T; BLOCK]>>,
+}
+
+impl<T> Default for Blocks<T> {
+    fn default() -> Self {
+        Self { blocks: Vec::new() }
     }
-    slots[index] = Some(value);
+}
+
+impl<T> Blocks<T> {
+    #[inline]
+    pub(super) fn get(&self, index: u32) -> Option<&T> {
+        let index = index as usize;
+        Some(&self.blocks.get(index / BLOCK)?[index % BLOCK])
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
+        let index = index as usize;
+        Some(&mut self.blocks.get_mut(index / BLOCK)?[index % BLOCK])
+    }
+
+    /// All slots, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.blocks.iter().flat_map(|block| block.iter())
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.blocks.iter_mut().flat_map(|block| block.iter_mut())
+    }
+}
+
+impl<T: Default> Blocks<T> {
+    /// A slot that need not be there yet.
+    pub(super) fn reach(&mut self, index: u32) -> &mut T {
+        let index = index as usize;
+        while self.blocks.len() <= index / BLOCK {
+            self.blocks.push(Box::new(std::array::from_fn(|_| T::default())));
+        }
+        &mut self.blocks[index / BLOCK][index % BLOCK]
+    }
 }
 
 #[cfg(test)]
@@ -112,16 +160,27 @@ mod tests {
     fn generations_wrap_within_their_bits() {
         let mut slab = Slab::new();
         let id = add(&mut slab, 'a');
-        slab.slots[id.index as usize].generation = LAST_GENERATION;
+        slab.slots.get_mut(id.index).unwrap().generation = LAST_GENERATION;
         slab.remove(ConnId { generation: LAST_GENERATION, ..id });
         assert_eq!(slab.next_id(), ConnId { index: id.index, generation: 0 });
     }
 
     #[test]
-    fn a_slot_may_lie_behind_empty_ones() {
-        let mut slots = Vec::new();
-        super::put(&mut slots, 2, 'c');
-        super::put(&mut slots, 0, 'a');
-        assert_eq!(slots, [Some('a'), None, Some('c')]);
+    fn slots_stay_where_they_are() {
+        let mut slots = Blocks::default();
+        let last = 3 * BLOCK as u32 - 1;
+        let second: *const char = slots.reach(1);
+        *slots.reach(1) = 'b';
+        *slots.reach(last) = 'z';
+        assert_eq!(slots.get(1).map(|slot| (&raw const *slot, *slot)), Some((second, 'b')));
+        assert_eq!(
+            [0, last, last + 1].map(|n| slots.get(n).copied()),
+            [Some('\0'), Some('z'), None]
+        );
+        assert_eq!(slots.get_mut(last), Some(&mut 'z'));
+        assert_eq!(slots.get_mut(last + 1), None);
+        assert_eq!((slots.iter().count(), slots.iter().last()), (3 * BLOCK, Some(&'z')));
+        slots.iter_mut().for_each(|slot| *slot = 'y');
+        assert!(slots.iter().all(|slot| *slot == 'y'));
     }
 }

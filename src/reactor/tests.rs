@@ -539,7 +539,7 @@ fn each_poll_settles_the_attempts_to_send_that_it_makes() {
     };
     let ((long, mut reader), (short, _reader)) = (open(0), open(1));
     let output = |len| {
-        let mut output = Output::new();
+        let mut output = Box::new(Output::new());
         output.extend(&pattern(len));
         output
     };

@@ -19,7 +19,7 @@ use crate::reactor::backend::{
 };
 use crate::reactor::buf_ring::{BufRing, Filled, GROUP};
 use crate::reactor::listener::Listener;
-use crate::reactor::slab;
+use crate::reactor::slab::Blocks;
 use crate::reactor::socket;
 use crate::reactor::uring_ring::{Entered, Ring};
 use crate::reactor::uring_setup;
@@ -52,7 +52,7 @@ pub struct Uring {
     multishot: bool,
     listeners: Arc<[Listener]>,
     doorbell: Arc<Doorbell>,
-    slots: Vec<Option<Slot>>,
+    slots: Blocks<Option<Slot>>,
     /// Whether short sends are attempts.
     attempts: bool,
     /// Connections whose attempt to send the next enter will make.
@@ -74,7 +74,7 @@ struct Slot {
 
 /// An output on its way out. The kernel reads from it until the completion has come.
 struct Departure {
-    output: Output,
+    output: Box<Output>,
     /// Bytes that have left.
     sent: usize,
     /// The kernel sends it at once or says so; see [`Uring::settle`].
@@ -120,7 +120,7 @@ impl Uring {
             multishot,
             listeners,
             doorbell,
-            slots: Vec::new(),
+            slots: Blocks::default(),
             attempts: rung.defers(),
             attempting: Vec::new(),
             unsettled: false,
@@ -159,7 +159,7 @@ impl Uring {
     }
 
     fn slot(&mut self, id: ConnId) -> Option<&mut Slot> {
-        self.slots.get_mut(id.index as usize)?.as_mut()
+        self.slots.get_mut(id.index)?.as_mut()
     }
 
     /// Queues the next piece of what a connection is sending.
@@ -167,7 +167,7 @@ impl Uring {
         let Some(Slot { fd, sending: Some(departure), .. }) = self.slot(id) else { return };
         let entry = departure.entry(Fd(fd.as_raw_fd()), 0);
         // SAFETY: the output's buffers and the message stay in the slot until the completion has
-        // come; growing `slots` moves their owners, not them.
+        // come.
         unsafe { self.start(Op::Send, id, entry) };
     }
 
@@ -422,7 +422,7 @@ impl Backend for Uring {
     fn open(&mut self, id: ConnId, fd: OwnedFd) -> io::Result<Endpoint> {
         let endpoint = Endpoint { fd: fd.as_raw_fd(), address: socket::peer_of(&fd)? };
         let slot = Slot { fd, receiving: false, filling: None, sending: None };
-        slab::put(&mut self.slots, id.index, slot);
+        *self.slots.reach(id.index) = Some(slot);
         Ok(endpoint)
     }
 
@@ -447,7 +447,7 @@ impl Backend for Uring {
             }
         };
         // SAFETY: the buffers that the kernel picks from are registered. Memory to be filled stays in
-        // the slot until the completion has come; growing `slots` moves its owner, not it.
+        // the slot until the completion has come.
         unsafe { self.start(Op::Recv, id, entry) };
     }
 
@@ -467,7 +467,7 @@ impl Backend for Uring {
         result
     }
 
-    fn send(&mut self, id: ConnId, output: Output, is_awaited: bool) -> Sending {
+    fn send(&mut self, id: ConnId, output: Box<Output>, is_awaited: bool) -> Sending {
         let may_attempt = self.attempts && !is_awaited;
         let Some(slot) = self.slot(id) else {
             return Sending::Done { output, result: Err(Errno(libc::EBADF)) };
@@ -501,7 +501,7 @@ impl Backend for Uring {
     }
 
     fn close(&mut self, id: ConnId) {
-        if let Some(slot) = self.slots.get_mut(id.index as usize) {
+        if let Some(slot) = self.slots.get_mut(id.index) {
             *slot = None;
         }
     }
@@ -533,7 +533,7 @@ impl Drop for Uring {
             }
         }
         if self.in_flight > 0 {
-            for slot in self.slots.drain(..).flatten() {
+            for slot in self.slots.iter_mut().filter_map(Option::take) {
                 std::mem::forget((slot.sending, slot.filling));
             }
             return;

@@ -23,7 +23,7 @@ pub(super) enum End {
 /// A send in flight.
 #[derive(Debug)]
 pub(super) struct Leaving {
-    pub(super) output: Output,
+    pub(super) output: Box<Output>,
     /// Bytes of it that have left.
     pub(super) sent: usize,
 }

@@ -149,7 +149,7 @@ impl Backend for Simulated {
         look(&arrival.bytes)
     }
 
-    fn send(&mut self, id: ConnId, output: Output, _: bool) -> Sending {
+    fn send(&mut self, id: ConnId, output: Box<Output>, _: bool) -> Sending {
         self.network.lock().send(self.host, id, output)
     }
 
@@ -186,8 +186,8 @@ mod tests {
         (backend, peer)
     }
 
-    fn output(bytes: &[u8]) -> Output {
-        let mut output = Output::new();
+    fn output(bytes: &[u8]) -> Box<Output> {
+        let mut output = Box::new(Output::new());
         output.extend(bytes);
         output
     }
@@ -212,7 +212,7 @@ mod tests {
     #[should_panic(expected = "sends nothing")]
     fn an_empty_send_is_noticed() {
         let (mut backend, _) = connected();
-        backend.send(ID, Output::new(), false);
+        backend.send(ID, Box::default(), false);
     }
 
     #[test]

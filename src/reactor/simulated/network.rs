@@ -247,7 +247,7 @@ impl Network {
         self.check(armed, "stops a receive that is not in flight");
     }
 
-    pub(super) fn send(&mut self, at: usize, id: ConnId, output: Output) -> Sending {
+    pub(super) fn send(&mut self, at: usize, id: ConnId, output: Box<Output>) -> Sending {
         self.hosts[at].used.insert(id);
         let link = self.link(at, id, "sends");
         let (idle, shut, failed) = (link.send.is_none(), link.shut, link.failure_told);
@@ -372,7 +372,7 @@ impl Network {
             4 => Event::Filled { id, memory: b"stale".to_vec(), end: None },
             1 => Event::RecvEnded { id, end: RecvEnd::Eof },
             2 => Event::RecvEnded { id, end: RecvEnd::Failed(Errno(libc::ECONNRESET)) },
-            _ => Event::Sent { id, output: Output::new(), result: Err(Errno(libc::EPIPE)) },
+            _ => Event::Sent { id, output: Box::default(), result: Err(Errno(libc::EPIPE)) },
         });
     }
 
