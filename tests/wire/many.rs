@@ -34,9 +34,10 @@ fn a_thousand_connections() {
     }
 }
 
-/// Once they have been served, too.
+/// Once they have been served, too. It must be well below a kilobyte, for what the allocator and the
+/// system add to it makes up the rest.
 #[test]
-fn an_idle_connection_takes_less_than_a_kilobyte() {
+fn an_idle_connection_takes_little() {
     allow_many_descriptors();
     let (server, mut client) = connected();
     let before = client.info("used_memory");
@@ -45,5 +46,5 @@ fn an_idle_connection_takes_less_than_a_kilobyte() {
         client.talk(&[("SET key value", "+OK\r\n")]);
     }
     let each = (client.info("used_memory") - before) / CONNECTIONS as u64;
-    assert!(each > 0 && each < 1024, "{each} bytes");
+    assert!(each > 0 && each < 600, "{each} bytes");
 }
