@@ -20,7 +20,10 @@ const HUGE_PAGE: usize = 2 << 20;
 pub(super) struct HugePages {
     /// Where the next look begins; 0 between two rounds.
     next: usize,
-    resident: Watch,
+    /// Resident memory at the last look.
+    lately: Watch,
+    /// Resident memory when the last round began.
+    round: Watch,
     pagemap: File,
 }
 
@@ -34,12 +37,14 @@ impl HugePages {
             return None;
         }
         give_on_first_touch(false);
-        Some(Self { next: 0, resident: Watch::default(), pagemap })
+        Some(Self { next: 0, lately: Watch::default(), round: Watch::default(), pagemap })
     }
 
-    /// Looks at the next part, and joins what is whole. False when the round is over.
+    /// Looks at the next part, and joins what is whole. False when there is nothing to do for a while:
+    /// the round is over, or memory is growing, and who asks for more would wait for a page to be joined.
     pub(super) fn go_on(&mut self, resident: usize) -> bool {
-        if self.next == 0 && !self.resident.has_changed(resident) {
+        if self.lately.has_changed(resident) || self.next == 0 && !self.round.has_changed(resident)
+        {
             return false;
         }
         // The system joins no pages for those that it gives none.
@@ -132,7 +137,8 @@ mod tests {
         let before = bytes_of_huge_pages();
         let block = black_box(vec![7u8; 32 << 20]);
         assert!(bytes_of_huge_pages() < before + (8 << 20), "they are not given on first touch");
-        while pages.go_on(0) || pages.go_on(64 << 20) {
+        for resident in [0, 64 << 20].into_iter().cycle().take(10_000).flat_map(|now| [now; 50]) {
+            pages.go_on(resident);
             if bytes_of_huge_pages() >= before + (24 << 20) {
                 assert!(block.iter().all(|&byte| byte == 7));
                 return;
