@@ -9,12 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 
 mod giving_back;
+mod huge_pages;
 #[cfg(not(feature = "system-allocator"))]
 mod mimalloc;
+mod upkeep;
+mod watch;
 
-pub use self::giving_back::{give_back_if_asked, keep_giving_back};
+pub use self::giving_back::give_back_if_asked;
 #[cfg(not(feature = "system-allocator"))]
 pub use self::mimalloc::Mimalloc as Allocator;
+pub use self::upkeep::start_upkeep;
 #[cfg(feature = "system-allocator")]
 pub use std::alloc::System as Allocator;
 

@@ -21,6 +21,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
 /// The files that may contain `unsafe`; a name that ends in `*` stands for all that begin with it.
 const UNSAFE: &[&str] = &[
     "memory.rs",
+    "memory/huge_pages.rs",
     "memory/mimalloc.rs",
     "reactor/buf_ring.rs",
     "reactor/epoll.rs",

@@ -80,7 +80,7 @@ fn serve<S: Service + Send + 'static>(
     let signals = watch_signals(Arc::clone(&crew.stop)).map_err(StartError::Signals)?;
     let woken = Arc::clone(&instance);
     let wake = move || woken.reactors.iter().for_each(|reactor| reactor.mailbox.ring());
-    memory::keep_giving_back(wake).map_err(StartError::Memory)?;
+    memory::start_upkeep(wake).map_err(StartError::Memory)?;
     let services = services(&instance, crew.size()).into_iter().zip(&instance.reactors);
     let services = services.map(|(service, reactor)| {
         Tls::around(service, acceptor.clone(), Arc::clone(&reactor.mailbox))

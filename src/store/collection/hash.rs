@@ -62,8 +62,10 @@ impl Collection for Hash {
 
     #[inline]
     fn fetch_element(&self, field: Option<u64>) {
-        if let (Look::Large(pairs), Some(field)) = (self.0.look(), field) {
-            pairs.fetch_element(field);
+        match (self.0.look(), field) {
+            (Look::Small(packed), _) => packed.fetch_rest(),
+            (Look::Large(pairs), Some(field)) => pairs.fetch_element(field),
+            (Look::Large(_), None) => {}
         }
     }
 

@@ -44,6 +44,17 @@ impl Packed {
         prefetch(self.0.place(), FETCHED);
     }
 
+    /// Starts fetching what follows, once the first elements have come: a search reads on, from one
+    /// element to the next, faster than the processor foresees.
+    #[inline]
+    pub(super) fn fetch_rest(&self) {
+        const MOST: usize = 2048;
+        let bytes = self.0.len();
+        if bytes > FETCHED {
+            prefetch(self.0.place().wrapping_add(FETCHED), bytes.min(MOST) - FETCHED);
+        }
+    }
+
     /// Where the next element would be appended.
     pub(super) fn end(&self) -> usize {
         self.0.len().max(COUNT)

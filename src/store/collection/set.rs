@@ -77,8 +77,10 @@ impl Collection for Set {
 
     #[inline]
     fn fetch_element(&self, member: Option<u64>) {
-        if let (Look::Table(members), Some(member)) = (self.look(), member) {
-            members.fetch_element(member);
+        match (self.look(), member) {
+            (Look::Packed(packed), _) => packed.fetch_rest(),
+            (Look::Table(members), Some(member)) => members.fetch_element(member),
+            (Look::Integers(_), _) | (Look::Table(_), None) => {}
         }
     }
 }

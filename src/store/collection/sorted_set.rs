@@ -82,8 +82,10 @@ impl Collection for SortedSet {
 
     #[inline]
     fn fetch_element(&self, member: Option<u64>) {
-        if let (Look::Large(ranking), Some(member)) = (self.0.look(), member) {
-            ranking.fetch_element(member);
+        match (self.0.look(), member) {
+            (Look::Small(packed), _) => packed.fetch_rest(),
+            (Look::Large(ranking), Some(member)) => ranking.fetch_element(member),
+            (Look::Large(_), None) => {}
         }
     }
 }
