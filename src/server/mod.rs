@@ -78,8 +78,10 @@ fn serve<S: Service + Send + 'static>(
     };
     let instance = Arc::new(instance(config, &crew, &listeners, clients));
     let signals = watch_signals(Arc::clone(&crew.stop)).map_err(StartError::Signals)?;
-    let woken = Arc::clone(&instance);
-    let wake = move || woken.reactors.iter().for_each(|reactor| reactor.mailbox.ring());
+    // The thread that wakes the reactors outlives all else: it must not hold the listeners.
+    let mailboxes: Vec<_> =
+        instance.reactors.iter().map(|link| Arc::clone(&link.mailbox)).collect();
+    let wake = move || mailboxes.iter().for_each(|mailbox| mailbox.ring());
     memory::start_upkeep(wake).map_err(StartError::Memory)?;
     let services = services(&instance, crew.size()).into_iter().zip(&instance.reactors);
     let services = services.map(|(service, reactor)| {
