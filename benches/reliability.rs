@@ -12,7 +12,6 @@ mod trouble;
 use std::error::Error;
 use std::fs;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -25,14 +24,14 @@ use experiment::server::{Contender, Server};
 use experiment::table::{Columns, Table};
 use load::workload::{Operation, Protocol};
 use load::{Generator, Load};
-use trouble::{CASES, Case};
+use trouble::{CASES, Case, Course};
 
 /// The ordinary clients are watched alone, and memory is looked at afterwards, for no longer than this.
 const CALM: Duration = Duration::from_secs(4);
 
 const COLUMNS: &Columns<'static> = &[
     ("beside", 34),
-    ("backend", 8),
+    ("server", 8),
     ("p99 alone, µs", 13),
     ("p99 then, µs", 12),
     ("times", 6),
@@ -48,6 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     allow_files(11_000)?;
     let place = Place::take(options.server_cpu, options.load_cpu)?;
     let engines = ["io_uring", "epoll"].map(|backend| Contender::torc(backend, backend, "kv"));
+    let engines = engines.into_iter().chain(redis()).collect::<Vec<_>>();
     let caption = Caption::of("reliability", &options, &place, &engines);
     fs::create_dir_all(&options.out)?;
     let text = caption.list();
@@ -71,6 +71,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// For comparison, if it is installed.
+fn redis() -> Option<Contender> {
+    let (peers, _) = Contender::peers();
+    let mut redis = peers.into_iter().find(|peer| peer.name == "redis")?;
+    redis.arguments += " --maxclients 11000";
+    Some(redis)
+}
+
 /// What one round has shown. Times are in microseconds, memory is in MiB.
 struct Round {
     p99_alone: f64,
@@ -90,15 +98,20 @@ impl Round {
         p99(&mut clients, calm / 2)?; // warms up
         let p99_alone = p99(&mut clients, calm)?;
         let before = mebibytes(server);
-        let stop = AtomicBool::new(false);
+        let course = Course::default();
         let (p99_then, during, counted) = thread::scope(|scope| -> io::Result<_> {
             let trouble = scope.spawn(|| {
                 give_way()?;
-                (case.run)(server.address, &stop)
+                (case.run)(server.address, &course)
             });
-            let p99_then = p99(&mut clients, time);
+            let p99_then = (|| {
+                while !course.is_under_way() && !trouble.is_finished() {
+                    p99(&mut clients, calm / 10)?;
+                }
+                p99(&mut clients, time)
+            })();
             let during = mebibytes(server);
-            stop.store(true, Ordering::Relaxed);
+            course.end();
             let count = trouble.join().map_err(|_| io::Error::other("the trouble panicked"))??;
             Ok((p99_then?, during, count as f64))
         })?;

@@ -42,8 +42,11 @@ impl Place {
     }
 }
 
-/// Has this thread run only while its core has nothing else to do.
+/// Has this thread run on any core, and only while that has nothing else to do.
 pub fn give_way() -> io::Result<()> {
+    let mut all = CpuSet::new();
+    (0..CpuSet::count()).try_for_each(|cpu| all.set(cpu))?;
+    sched_setaffinity(Pid::from_raw(0), &all)?;
     let parameters = libc::sched_param { sched_priority: 0 };
     // SAFETY: 0 is the calling thread; the kernel reads the parameters during the call.
     match unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameters) } {

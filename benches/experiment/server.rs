@@ -22,7 +22,7 @@ pub struct Contender {
     pub version: String,
     program: PathBuf,
     /// `{port}` stands for the port.
-    arguments: String,
+    pub arguments: String,
 }
 
 impl Contender {

@@ -10,6 +10,33 @@ use rustix::net::sockopt::set_socket_linger;
 
 use crate::load::pace::Pace;
 
+/// How far it has come.
+#[derive(Debug, Default)]
+pub struct Course {
+    is_under_way: AtomicBool,
+    is_over: AtomicBool,
+}
+
+impl Course {
+    /// Whether all that it takes is there, so that clients may be watched.
+    pub fn is_under_way(&self) -> bool {
+        self.is_under_way.load(Ordering::Relaxed)
+    }
+
+    /// Tells it to stop.
+    pub fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    fn begin(&self) {
+        self.is_under_way.store(true, Ordering::Relaxed);
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.is_over.load(Ordering::Relaxed)
+    }
+}
+
 /// Something that goes on beside ordinary clients.
 pub struct Case {
     pub name: &'static str,
@@ -19,7 +46,7 @@ pub struct Case {
     /// busy all the time.
     pub requests: u32,
     /// Goes on until it is told to stop, and returns what it has counted:
-    pub run: fn(SocketAddr, &AtomicBool) -> io::Result<u64>,
+    pub run: fn(SocketAddr, &Course) -> io::Result<u64>,
     pub counts: &'static str,
 }
 
@@ -54,28 +81,29 @@ pub const CASES: &[Case] = &[
     },
 ];
 
-fn idle(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
+fn idle(server: SocketAddr, course: &Course) -> io::Result<u64> {
     const IDLE: usize = 9000;
     let mut connections = Vec::with_capacity(IDLE);
-    while !stop.load(Ordering::Relaxed) {
-        if connections.len() < IDLE {
-            connections.push(TcpStream::connect(server)?);
-        } else {
-            thread::sleep(Duration::from_millis(10));
-        }
+    while course.goes_on() && connections.len() < IDLE {
+        connections.push(TcpStream::connect(server)?);
+    }
+    course.begin();
+    while course.goes_on() {
+        thread::sleep(Duration::from_millis(10));
     }
     Ok(connections.len() as u64)
 }
 
 /// Connects, asks PING and closes, 20,000 times a second if the server keeps up. It closes by a reset:
 /// otherwise the ports of all that have gone would be taken for a minute.
-fn come_and_go(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
+fn come_and_go(server: SocketAddr, course: &Course) -> io::Result<u64> {
     const PER_S: u32 = 20_000;
     /// As many are there at a time.
     const TOGETHER: usize = 16;
+    course.begin();
     let (mut pace, mut connections) = (Pace::of(PER_S), 0);
     let mut here = Vec::with_capacity(TOGETHER);
-    while !stop.load(Ordering::Relaxed) {
+    while course.goes_on() {
         while here.len() < TOGETHER && pace.next(Instant::now()).is_some() {
             let mut stream = TcpStream::connect(server)?;
             set_socket_linger(&stream, Some(Duration::ZERO))?;
@@ -92,13 +120,14 @@ fn come_and_go(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
 }
 
 /// Asks for what it does not take until the server takes no more.
-fn never_read(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
+fn never_read(server: SocketAddr, course: &Course) -> io::Result<u64> {
     let mut stream = TcpStream::connect(server)?;
     stream.write_all(format!("SET long {}\r\n", "v".repeat(60_000)).as_bytes())?;
     stream.set_write_timeout(Some(Duration::from_millis(100)))?;
     let requests = b"GET long\r\n".repeat(10_000);
+    course.begin();
     let mut taken = 0;
-    while !stop.load(Ordering::Relaxed) {
+    while course.goes_on() {
         match stream.write(&requests) {
             Ok(bytes) => taken += bytes as u64,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -109,14 +138,15 @@ fn never_read(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
 }
 
 /// Sends a million requests in one go, again and again, and reads the replies.
-fn pipeline(server: SocketAddr, stop: &AtomicBool) -> io::Result<u64> {
+fn pipeline(server: SocketAddr, course: &Course) -> io::Result<u64> {
     const REQUESTS: usize = 1_000_000;
     let stream = TcpStream::connect(server)?;
     let requests = b"*2\r\n$4\r\nINCR\r\n$6\r\ngreedy\r\n".repeat(REQUESTS);
+    course.begin();
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut stream = &stream;
-            while !stop.load(Ordering::Relaxed) && stream.write_all(&requests).is_ok() {}
+            while course.goes_on() && stream.write_all(&requests).is_ok() {}
             stream.shutdown(Shutdown::Write)
         });
         let mut replies = 0;

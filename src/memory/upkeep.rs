@@ -17,7 +17,7 @@ use super::resident;
 /// The system gives no thread.
 pub fn start_upkeep(wake: impl Fn() + Send + 'static) -> io::Result<()> {
     const PAUSE: Duration = Duration::from_millis(500);
-    const SHORT_PAUSE: Duration = Duration::from_millis(50);
+    const SHORT_PAUSE: Duration = Duration::from_millis(100);
     let mut huge_pages = HugePages::instead_of_the_systems();
     let thread = thread::Builder::new().name("memory".into());
     thread.spawn(move || {
