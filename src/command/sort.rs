@@ -349,7 +349,7 @@ impl<'a> Pattern<'a> {
         let key = [before, element.bytes(&mut itoa::Buffer::new()), behind].concat();
         match (keys.keyspace.view(keys.db, &key)?, field) {
             (Value::String(text), None) => Some(text),
-            (Value::Hash(hash), Some(field)) => hash.get(field),
+            (Value::Hash(hash), Some(field)) => hash.get_at(field, keys.keyspace.now_ms()),
             _ => None,
         }
     }

@@ -11,8 +11,8 @@ use super::segment::Segment;
 use super::slot::Change;
 
 /// Positions that are looked at, or elements of one collection that are removed, before the caller is
-/// asked whether there is time for more.
-const STEP: usize = 256;
+/// asked whether there is time for more. No visit of a key removes more elements than this, either.
+pub(super) const STEP: usize = 256;
 
 /// Where the sweep stands. It goes round all databases for ever.
 #[derive(Clone, Copy, Debug, Default)]

@@ -10,7 +10,7 @@ use super::access::{AccessClock, Lfu, Use};
 use super::collection::{Collection, WrongType};
 use super::entry::Entry;
 use super::eviction::Evictor;
-use super::expiry::{Aged, Sweep, age};
+use super::expiry::{Aged, STEP, Sweep, age};
 use super::free;
 use super::gate::{Place, SEGMENTS, Side};
 use super::segment::Segment;
@@ -307,8 +307,8 @@ impl Keyspace {
         Some((place, self.live(place, hash, key)?))
     }
 
-    /// The position of a key. It is removed first if its time is over, and so are the elements of its
-    /// collection whose time is.
+    /// The position of a key. It is removed first if its time is over; so are the elements of its
+    /// collection whose time is, and those that are too many for one visit are hidden.
     #[inline]
     fn live(&mut self, place: Place, hash: u64, key: &[u8]) -> Option<usize> {
         let now_ms = self.now_ms;
@@ -324,7 +324,7 @@ impl Keyspace {
     #[cold]
     fn age(&mut self, place: Place, position: usize, hash: u64) -> Option<usize> {
         let (segment, counts) = self.side.segment_and_counts(place);
-        let aged = age(segment, counts, position, hash, self.now_ms, usize::MAX);
+        let aged = age(segment, counts, position, hash, self.now_ms, STEP);
         if aged == Aged::Gone {
             segment.shrink_if_sparse(&self.hasher);
         }

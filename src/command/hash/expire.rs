@@ -249,6 +249,47 @@ mod tests {
     }
 
     #[test]
+    fn fields_that_ended_and_are_too_many_to_remove_at_once_are_not_seen() {
+        for mut harness in Harness::each_way() {
+            const FIELDS: usize = 10_000;
+            let fields: Vec<String> = (0..FIELDS).map(|i| format!("f{i}")).collect();
+            let pairs: Vec<String> = fields.iter().map(|field| format!("{field} 1")).collect();
+            harness.run(&format!("HSET h stays 1 {}", pairs.join(" ")));
+            harness.run(&format!("HPEXPIRE h 10 FIELDS {FIELDS} {}", fields.join(" ")));
+            harness.run("COPY h all");
+            harness.run("HDEL all stays");
+            harness.run("SADD s h");
+            harness.wait_ms(11);
+            for (request, reply) in [
+                ("SORT s BY nosort GET *->f9999", "*1\r\n$-1\r\n"),
+                ("HGET h f9999", "$-1\r\n"),
+                ("HLEN h", ":1\r\n"),
+                ("HGETALL h", "*2\r\n$5\r\nstays\r\n$1\r\n1\r\n"),
+                ("HSCAN h 0 COUNT 100000", "*2\r\n$1\r\n0\r\n*2\r\n$5\r\nstays\r\n$1\r\n1\r\n"),
+                ("HRANDFIELD h", "$5\r\nstays\r\n"),
+                ("HRANDFIELD h -2", "*2\r\n$5\r\nstays\r\n$5\r\nstays\r\n"),
+                ("HRANDFIELD h 2", "*1\r\n$5\r\nstays\r\n"),
+                ("HKEYS h", "*1\r\n$5\r\nstays\r\n"),
+                ("HVALS h", "*1\r\n$1\r\n1\r\n"),
+                ("HTTL h FIELDS 2 f9999 stays", "*2\r\n:-2\r\n:-1\r\n"),
+                ("HEXISTS h f9999", ":0\r\n"),
+                ("HPERSIST h FIELDS 1 f9999", "*1\r\n:-2\r\n"),
+                ("HEXPIRE h 10 FIELDS 1 f9999", "*1\r\n:-2\r\n"),
+                ("HDEL h f9999", ":0\r\n"),
+                ("HSETNX h f9998 new", ":1\r\n"),
+                ("HINCRBY h f9997 5", ":5\r\n"),
+                ("HTTL h FIELDS 2 f9998 f9997", "*2\r\n:-1\r\n:-1\r\n"),
+                ("COPY h copy", ":1\r\n"),
+                ("HLEN copy", ":3\r\n"),
+                ("HDEL h stays f9998 f9997", ":3\r\n"),
+                ("EXISTS h all", ":0\r\n"),
+            ] {
+                assert_eq!(harness.run(request), reply, "{request}");
+            }
+        }
+    }
+
+    #[test]
     fn the_last_field_that_ends_takes_the_key_with_it() {
         for reads in ["GET h", "EXISTS h", "HLEN h", "TYPE h", "HSET h new 1", "HDEL h f0"] {
             for mut harness in Harness::each_way() {

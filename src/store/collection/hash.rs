@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::element::Element;
 use super::form::{Form, Look, Touch};
 use super::packed::Packed;
-use super::pairs::{Ends, Pairs};
+use super::pairs::{Ends, Pairs, is_due};
 use super::{AnyCollection, Collection, Limits};
 use crate::store::{Text, Value};
 
@@ -90,6 +90,12 @@ impl Hash {
         }
     }
 
+    /// As [`Hash::get`], where nobody has shed what has ended by now.
+    pub fn get_at(&self, field: &[u8], now_ms: u64) -> Option<Text<'_>> {
+        let deadline = self.deadline(field)?;
+        self.get(field).filter(|_| !deadline.is_some_and(|at| is_due(at, now_ms)))
+    }
+
     /// Gives a field a value, whether it has one or not. True if the field is new.
     #[inline]
     pub fn set(&mut self, field: &[u8], value: &[u8], ends: Ends, limits: Limits) -> bool {
@@ -150,7 +156,7 @@ impl Hash {
         }
     }
 
-    /// Removes fields that have ended, `most` at most. False if none had.
+    /// Removes fields that have ended, `most` at most, and hides the others. False if none had.
     pub(in crate::store) fn shed(&mut self, now_ms: u64, most: usize) -> bool {
         match self.0.touch() {
             Touch::Small(_) => false,

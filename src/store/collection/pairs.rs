@@ -1,13 +1,15 @@
 //! The fields of a large hash, and when those end that expire.
 
-use std::collections::BTreeSet;
-
 use super::element::{Element, read, size_at};
+use super::sequence::{Item, Sequence};
 use super::table::{Table, hash};
 use crate::store::prefetch::{FETCHED, prefetch};
 use crate::store::{Text, free};
 
 /// Fields, each with a value and perhaps a deadline, in milliseconds since the Unix epoch.
+///
+/// However many fields end at once, [`Pairs::shed`] removes some at a time. The others that have ended
+/// are hidden meanwhile: to whoever looks, and to whoever changes something, they are not there.
 #[derive(Clone, Default)]
 pub(super) struct Pairs {
     table: Table<Pair>,
@@ -20,7 +22,7 @@ pub(super) struct Pairs {
 impl Pairs {
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.table.len()
+        self.table.len() - self.deadlines.as_ref().map_or(0, |deadlines| deadlines.hidden)
     }
 
     pub(super) fn heap_size(&self) -> usize {
@@ -51,13 +53,24 @@ impl Pairs {
     #[inline]
     fn find(&self, field: &[u8]) -> Option<&Pair> {
         let name = Element::text(field);
-        self.table.find(hash(field), |pair| name.is_at(&pair.0))
+        let pair = self.table.find(hash(field), |pair| name.is_at(&pair.0))?;
+        (!pair.ends_before(self.horizon())).then_some(pair)
+    }
+
+    /// Fields that end before this are hidden; 0 if none is.
+    #[inline]
+    fn horizon(&self) -> u64 {
+        self.deadlines.as_ref().map_or(0, |deadlines| deadlines.horizon)
     }
 
     /// Gives a field a value and a deadline, whether it is there or not. True if it is new.
     pub(super) fn set(&mut self, field: &[u8], value: &[u8], ends: Ends) -> bool {
         let (name, value) = (Element::text(field), Element::new(value));
         let hash = hash(field);
+        let horizon = self.horizon();
+        if horizon > 0 {
+            self.take(hash, |pair| pair.ends_before(horizon) && name.is_at(&pair.0));
+        }
         let Some(pair) = self.table.find_mut(hash, |pair| name.is_at(&pair.0)) else {
             self.add(hash, Pair::new(&name, &value, None));
             if let Ends::At(at) = ends {
@@ -79,10 +92,9 @@ impl Pairs {
     /// Gives a field another deadline, or none. False if it is not there.
     pub(super) fn set_deadline(&mut self, field: &[u8], deadline: Option<u64>) -> bool {
         let name = Element::text(field);
-        let hash = hash(field);
-        let Some(pair) = self.table.find_mut(hash, |pair| name.is_at(&pair.0)) else {
-            return false;
-        };
+        let (hash, horizon) = (hash(field), self.horizon());
+        let pair = self.table.find_mut(hash, |pair| name.is_at(&pair.0));
+        let Some(pair) = pair.filter(|pair| !pair.ends_before(horizon)) else { return false };
         let before = pair.deadline();
         pair.set_deadline(deadline, &mut self.bytes);
         self.note(hash, before, deadline);
@@ -101,16 +113,17 @@ impl Pairs {
 
     /// Removes a field. False if it was not there.
     pub(super) fn remove(&mut self, field: &[u8]) -> bool {
-        let name = Element::text(field);
-        let hash = hash(field);
-        match self.table.remove(hash, |pair| name.is_at(&pair.0), Pair::hash) {
-            Some(pair) => {
-                self.bytes -= pair.0.len();
-                self.note(hash, pair.deadline(), None);
-                true
-            }
-            None => false,
-        }
+        let (name, horizon) = (Element::text(field), self.horizon());
+        let gone = self.take(hash(field), |pair| name.is_at(&pair.0));
+        gone.is_some_and(|pair| !pair.ends_before(horizon))
+    }
+
+    /// Takes out the field with this hash that `is` says it is.
+    fn take(&mut self, hash: u64, is: impl FnMut(&Pair) -> bool) -> Option<Pair> {
+        let pair = self.table.remove(hash, is, Pair::hash)?;
+        self.bytes -= pair.0.len();
+        self.note(hash, pair.deadline(), None);
+        Some(pair)
     }
 
     /// Before this, no field ends.
@@ -121,25 +134,28 @@ impl Pairs {
 
     /// True if every field has ended.
     pub(super) fn is_over(&self, now_ms: u64) -> bool {
-        let Some(Deadlines(all)) = self.deadlines.as_deref() else { return false };
-        // Two fields of one hash and one deadline would be one here: then each is looked at later.
-        all.len() == self.len() && all.last().is_some_and(|(at, _)| is_due(*at, now_ms))
+        let Some(deadlines) = self.deadlines.as_deref() else { return false };
+        let all = deadlines.order.len();
+        all == self.table.len() && deadlines.due(now_ms) == all
     }
 
-    /// Removes fields that have ended, `most` at most. False if none had.
+    /// Removes fields that have ended, `most` at most, and hides the others. False if none had.
     pub(super) fn shed(&mut self, now_ms: u64, most: usize) -> bool {
-        for done in 0..most {
-            let first = self.deadlines.as_ref().and_then(|deadlines| deadlines.0.first().copied());
-            let Some((at, hash)) = first.filter(|(at, _)| is_due(*at, now_ms)) else {
-                return done > 0;
-            };
-            let is_it = |pair: &Pair| pair.deadline() == Some(at) && pair.hash() == hash;
-            if let Some(pair) = self.table.remove(hash, is_it, Pair::hash) {
+        let Some(deadlines) = &mut self.deadlines else { return false };
+        let due = deadlines.due(now_ms);
+        let gone = deadlines.take_first(due.min(most));
+        deadlines.hidden = due - gone.len();
+        deadlines.horizon = if deadlines.hidden > 0 { now_ms } else { 0 };
+        if deadlines.order.len() == 0 {
+            self.deadlines = None;
+        }
+        for Item { score: at, id: hash } in &gone {
+            let is_it = |pair: &Pair| pair.deadline() == Some(*at) && pair.hash() == *hash;
+            if let Some(pair) = self.table.remove(*hash, is_it, Pair::hash) {
                 self.bytes -= pair.0.len();
             }
-            self.note(hash, Some(at), None);
         }
-        most > 0
+        !gone.is_empty()
     }
 
     /// Keeps `deadlines` up to date after a field's deadline has become another one.
@@ -154,25 +170,34 @@ impl Pairs {
     fn note_change(&mut self, hash: u64, before: Option<u64>, after: Option<u64>) {
         let deadlines = self.deadlines.get_or_insert_default();
         if let Some(at) = before {
-            // Another field with the same hash may end at the same time.
-            let is_other = |pair: &Pair| pair.deadline() == Some(at) && pair.hash() == hash;
-            if self.table.find(hash, is_other).is_none() {
-                deadlines.0.remove(&(at, hash));
-            }
+            deadlines.remove(at, hash);
         }
-        deadlines.0.extend(after.map(|at| (at, hash)));
-        if deadlines.0.is_empty() {
+        if let Some(at) = after {
+            deadlines.insert(at, hash);
+        }
+        if deadlines.order.len() == 0 {
             self.deadlines = None;
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Text<'_>, Text<'_>)> {
-        self.table.iter().map(Pair::texts)
+        let horizon = self.horizon();
+        self.table.iter().filter(move |pair| !pair.ends_before(horizon)).map(Pair::texts)
     }
 
     /// A field with its value, each as likely as any other; see [`Table::pick`].
-    pub(super) fn pick(&self, random: impl FnMut(usize) -> usize) -> Option<(Text<'_>, Text<'_>)> {
-        self.table.pick(random).map(Pair::texts)
+    pub(super) fn pick(
+        &self,
+        mut random: impl FnMut(usize) -> usize,
+    ) -> Option<(Text<'_>, Text<'_>)> {
+        let horizon = self.horizon();
+        while self.len() > 0 {
+            let pair = self.table.pick(&mut random)?;
+            if !pair.ends_before(horizon) {
+                return Some(pair.texts());
+            }
+        }
+        None
     }
 
     /// See [`Table::scan`].
@@ -182,16 +207,19 @@ impl Pairs {
         count: usize,
         mut see: impl FnMut(Text<'_>, Text<'_>),
     ) -> u64 {
+        let horizon = self.horizon();
         self.table.scan(cursor, count, Pair::fetch_ahead, |pair| {
-            let (field, value) = pair.texts();
-            see(field, value);
+            if !pair.ends_before(horizon) {
+                let (field, value) = pair.texts();
+                see(field, value);
+            }
         })
     }
 }
 
 impl std::fmt::Debug for Pairs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} pairs", self.table.len())
+        write!(f, "{} pairs", self.len())
     }
 }
 
@@ -213,28 +241,60 @@ pub(super) fn is_due(deadline: u64, now_ms: u64) -> bool {
 
 /// The deadlines in order, each with the hash of its field.
 #[derive(Clone, Default)]
-struct Deadlines(BTreeSet<(u64, u64)>);
+struct Deadlines {
+    order: Sequence<u64, u64, LEAF>,
+    /// Fields that end before this are hidden.
+    horizon: u64,
+    /// How many are.
+    hidden: usize,
+}
+
+/// Most hashes have few deadlines: one leaf of 248 bytes.
+const LEAF: usize = 15;
 
 impl Deadlines {
-    /// About what a B-tree takes for each that it holds: nodes are between half full and full.
-    const EACH: usize = 28;
-    /// So many take as much as one.
-    const NODE: usize = 7;
-
     fn heap_size(&self) -> usize {
-        size_of::<Self>() + self.0.len().max(Self::NODE) * Self::EACH
+        size_of::<Self>() + self.order.heap_size()
     }
 
     #[inline]
     fn soonest(&self) -> Option<u64> {
-        self.0.first().map(|(at, _)| *at)
+        self.order.first().map(|first| first.score)
+    }
+
+    /// How many have passed.
+    #[inline]
+    fn due(&self, now_ms: u64) -> usize {
+        if !self.soonest().is_some_and(|at| is_due(at, now_ms)) {
+            return 0;
+        }
+        self.order.partition_point(|item| is_due(item.score, now_ms))
+    }
+
+    fn insert(&mut self, at: u64, hash: u64) {
+        self.order.insert(Item { score: at, id: hash }, |item| (item.score, item.id) < (at, hash));
+        self.hidden += usize::from(at < self.horizon);
+    }
+
+    fn remove(&mut self, at: u64, hash: u64) {
+        self.order.remove(|item| (item.score, item.id) <= (at, hash));
+        self.hidden -= usize::from(at < self.horizon);
+    }
+
+    fn take_first(&mut self, count: usize) -> Vec<Item<u64, u64>> {
+        let mut first = Vec::with_capacity(count);
+        self.order.visit(0..count, false, |ats, hashes| {
+            first.extend(ats.iter().zip(hashes).map(|(at, hash)| Item { score: *at, id: *hash }));
+        });
+        self.order.remove_range(0..count, |_| ());
+        first
     }
 }
 
 impl Drop for Deadlines {
     fn drop(&mut self) {
-        if self.0.len() > free::MANY {
-            free::later(self.heap_size(), std::mem::take(&mut self.0));
+        if self.order.len() > free::MANY {
+            free::later(self.order.about_size(), std::mem::take(&mut self.order).into_parts());
         }
     }
 }
@@ -324,6 +384,11 @@ impl Pair {
         self.0[self.end()..].first_chunk().map(|at| u64::from_le_bytes(*at))
     }
 
+    #[inline]
+    fn ends_before(&self, horizon: u64) -> bool {
+        horizon > 0 && self.deadline().is_some_and(|at| at < horizon)
+    }
+
     /// Where the value ends.
     #[inline]
     fn end(&self) -> usize {
@@ -357,9 +422,13 @@ mod tests {
         });
         let all: Model = all.collect();
         let deadlines: Vec<u64> = all.values().filter_map(|(_, deadline)| *deadline).collect();
-        let noted = pairs.deadlines.as_ref().map_or(0, |noted| noted.0.len());
-        assert_eq!(noted, deadlines.len());
-        assert_eq!(pairs.soonest(), deadlines.into_iter().min());
+        assert_eq!(pairs.len(), all.len());
+        let hidden = pairs.table.len() - all.len();
+        let noted = pairs.deadlines.as_ref().map_or(0, |noted| noted.order.len());
+        assert_eq!(noted, deadlines.len() + hidden);
+        if hidden == 0 {
+            assert_eq!(pairs.soonest(), deadlines.into_iter().min());
+        }
         assert_eq!(pairs.bytes, pairs.table.iter().map(|pair| pair.0.len()).sum::<usize>());
         all
     }
@@ -370,19 +439,22 @@ mod tests {
             steps in prop::collection::vec(
                 ("[a-d]{0,2}", "[a-z]{0,12}|[0-9]{1,12}", prop::option::of(0u64..50), 0..6), 0..200)
         ) {
-            let (mut pairs, mut model) = (Pairs::default(), Model::new());
+            let (mut pairs, mut model, mut now) = (Pairs::default(), Model::new(), 0);
             for (field, value, at, step) in steps {
                 let (field, value) = (field.into_bytes(), value.into_bytes());
+                let at = at.map(|at| now + at);
                 match step {
                     0 => {
                         prop_assert_eq!(pairs.remove(&field), model.remove(&field).is_some());
                     }
                     1 => {
-                        let now = at.unwrap_or(0);
-                        let over = !model.is_empty()
+                        now = now.max(at.unwrap_or(0) / 2);
+                        let before = pairs.table.len();
+                        let over = before > 0
                             && model.values().all(|(_, at)| at.is_some_and(|at| at < now));
                         prop_assert_eq!(pairs.is_over(now), over);
-                        while pairs.shed(now, 2) {}
+                        pairs.shed(now, 2);
+                        prop_assert!(before - pairs.table.len() <= 2);
                         model.retain(|_, (_, at)| at.is_none_or(|at| at >= now));
                     }
                     2 => {
@@ -405,6 +477,30 @@ mod tests {
             }
             prop_assert_eq!(&contents(&pairs.clone()), &model);
         }
+    }
+
+    #[test]
+    fn however_many_end_at_once_some_go_at_a_time_and_the_others_are_not_seen() {
+        const SLICE: usize = 100;
+        let mut pairs = Pairs::default();
+        pairs.set(b"stays", b"value", Ends::Never);
+        for i in 0..10_000u32 {
+            pairs.set(&i.to_le_bytes(), b"value", Ends::At(7));
+        }
+        let mut random = fastrand::Rng::with_seed(1);
+        while pairs.table.len() > 1 {
+            let before = pairs.table.len();
+            assert!(pairs.shed(8, SLICE) && !pairs.is_over(8));
+            assert_eq!(pairs.table.len(), before.saturating_sub(SLICE).max(1));
+            assert_eq!(pairs.len(), 1);
+            assert_eq!(contents(&pairs).len(), 1);
+            let (field, _) = pairs.pick(|n| random.usize(0..n)).expect("one is there");
+            assert_eq!(field.to_vec(), b"stays");
+            let mut seen = 0;
+            pairs.scan(0, usize::MAX, |_, _| seen += 1);
+            assert_eq!(seen, 1);
+        }
+        assert!(!pairs.shed(8, SLICE) && pairs.deadlines.is_none());
     }
 
     #[test]

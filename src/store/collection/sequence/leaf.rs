@@ -2,30 +2,31 @@
 
 use std::ops::Range;
 
-use super::{Item, partition_point};
+use super::{Item, Part, partition_point};
 use crate::store::prefetch::prefetch;
-
-/// Items of a leaf: with their number, they take 760 bytes.
-pub(super) const LEAF: usize = 63;
 
 /// Scores and numbers stand in an array each: a search reads scores alone where they differ.
 #[derive(Clone)]
-pub(super) struct Leaf {
+pub(super) struct Leaf<S, I, const LEAF: usize> {
     len: u8,
-    scores: [f64; LEAF],
-    ids: [u32; LEAF],
+    scores: [S; LEAF],
+    ids: [I; LEAF],
 }
 
-impl Leaf {
-    pub(super) const EMPTY: Self = Self { len: 0, scores: [0.0; LEAF], ids: [0; LEAF] };
+impl<S: Part, I: Part, const LEAF: usize> Default for Leaf<S, I, LEAF> {
+    fn default() -> Self {
+        Self { len: 0, scores: [S::default(); LEAF], ids: [I::default(); LEAF] }
+    }
+}
 
+impl<S: Part, I: Part, const LEAF: usize> Leaf<S, I, LEAF> {
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.len as usize
     }
 
     #[inline]
-    pub(super) fn item(&self, at: usize) -> Item {
+    pub(super) fn item(&self, at: usize) -> Item<S, I> {
         Item { score: self.scores[at], id: self.ids[at] }
     }
 
@@ -36,13 +37,13 @@ impl Leaf {
     }
 
     #[inline]
-    pub(super) fn partition_point(&self, before: impl Fn(Item) -> bool) -> usize {
+    pub(super) fn partition_point(&self, before: impl Fn(Item<S, I>) -> bool) -> usize {
         partition_point(self.len(), |at| before(self.item(at)))
     }
 
     /// Puts an item in; returns a new right neighbour if there was no room. What grows at its end
     /// only has full leaves.
-    pub(super) fn insert(&mut self, at: usize, item: Item, is_last: bool) -> Option<Self> {
+    pub(super) fn insert(&mut self, at: usize, item: Item<S, I>, is_last: bool) -> Option<Self> {
         if self.len() < LEAF {
             self.put(at, item);
             return None;
@@ -55,7 +56,7 @@ impl Leaf {
         Some(right)
     }
 
-    fn put(&mut self, at: usize, item: Item) {
+    fn put(&mut self, at: usize, item: Item<S, I>) {
         let len = self.len();
         self.scores.copy_within(at..len, at + 1);
         self.ids.copy_within(at..len, at + 1);
@@ -64,7 +65,7 @@ impl Leaf {
     }
 
     fn split_off(&mut self, at: usize) -> Self {
-        let (mut right, len) = (Self::EMPTY, self.len());
+        let (mut right, len) = (Self::default(), self.len());
         right.scores[..len - at].copy_from_slice(&self.scores[at..len]);
         right.ids[..len - at].copy_from_slice(&self.ids[at..len]);
         right.len = (len - at) as u8;
@@ -89,12 +90,12 @@ impl Leaf {
     }
 
     /// Gives an item another score, with which it must stand where it does.
-    pub(super) fn set_score(&mut self, at: usize, score: f64) {
+    pub(super) fn set_score(&mut self, at: usize, score: S) {
         self.scores[at] = score;
     }
 
     /// The scores and the numbers at these places.
-    pub(super) fn run(&self, places: Range<usize>) -> (&[f64], &[u32]) {
+    pub(super) fn run(&self, places: Range<usize>) -> (&[S], &[I]) {
         (&self.scores[places.clone()], &self.ids[places])
     }
 }

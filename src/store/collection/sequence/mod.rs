@@ -11,29 +11,35 @@ mod node;
 
 use std::ops::Range;
 
-use leaf::Leaf;
 use node::{Inner, Node};
 
-/// A score, and the number of the member that has it.
+/// What an item stands at, and whose it is: in a sorted set, a score and the number of the member
+/// that has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Item {
-    pub(super) score: f64,
-    pub(super) id: u32,
+pub(super) struct Item<S = f64, I = u32> {
+    pub(super) score: S,
+    pub(super) id: I,
 }
 
+/// Either half of an item.
+pub(super) trait Part: Copy + Default + PartialEq + Send {}
+
+impl<T: Copy + Default + PartialEq + Send> Part for T {}
+
+/// A leaf has room for so many items; with their number, those of a sorted set take 760 bytes.
 #[derive(Clone)]
-pub(super) struct Sequence {
-    root: Node,
+pub(super) struct Sequence<S = f64, I = u32, const LEAF: usize = 63> {
+    root: Node<S, I, LEAF>,
     len: usize,
 }
 
-impl Default for Sequence {
+impl<S: Part, I: Part, const LEAF: usize> Default for Sequence<S, I, LEAF> {
     fn default() -> Self {
-        Self { root: Node::Leaf(Box::new(Leaf::EMPTY)), len: 0 }
+        Self { root: Node::Leaf(Box::default()), len: 0 }
     }
 }
 
-impl Sequence {
+impl<S: Part, I: Part, const LEAF: usize> Sequence<S, I, LEAF> {
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -43,9 +49,15 @@ impl Sequence {
         self.root.heap_size()
     }
 
+    /// The first item.
+    #[inline]
+    pub(super) fn first(&self) -> Option<Item<S, I>> {
+        (self.len > 0).then(|| self.root.first())
+    }
+
     /// As [`Sequence::heap_size`], at a guess, without a look at the nodes.
     pub(super) fn about_size(&self) -> usize {
-        self.len * (3 * size_of::<Item>() / 2)
+        self.len * (3 * size_of::<Item<S, I>>() / 2)
     }
 
     /// All there is, to be freed.
@@ -56,7 +68,7 @@ impl Sequence {
     /// How many items stand before a place: those for which `before` is true, which are the first
     /// ones.
     #[inline]
-    pub(super) fn partition_point(&self, before: impl Fn(Item) -> bool) -> usize {
+    pub(super) fn partition_point(&self, before: impl Fn(Item<S, I>) -> bool) -> usize {
         let (mut node, mut skipped) = (&self.root, 0);
         loop {
             match node {
@@ -76,7 +88,7 @@ impl Sequence {
 
     /// Starts fetching the place before which those items stand into the processor's cache.
     #[inline]
-    pub(super) fn fetch(&self, before: impl Fn(Item) -> bool) {
+    pub(super) fn fetch(&self, before: impl Fn(Item<S, I>) -> bool) {
         let mut node = &self.root;
         while let Node::Inner(inner) = node {
             let Some(child) = &inner.children[inner.child_before(&before)] else { return };
@@ -89,10 +101,10 @@ impl Sequence {
 
     /// Puts an item in behind those for which `before` is true, which are the first ones.
     #[inline]
-    pub(super) fn insert(&mut self, item: Item, before: impl Fn(Item) -> bool) {
+    pub(super) fn insert(&mut self, item: Item<S, I>, before: impl Fn(Item<S, I>) -> bool) {
         if let Some(right) = self.root.insert(item, &before, true) {
-            let mut root = Box::new(Inner::EMPTY);
-            let left = std::mem::replace(&mut self.root, Node::Leaf(Box::new(Leaf::EMPTY)));
+            let mut root = Box::<Inner<S, I, LEAF>>::default();
+            let left = std::mem::replace(&mut self.root, Node::Leaf(Box::default()));
             root.put(0, left);
             root.put(1, right);
             self.root = Node::Inner(root);
@@ -102,7 +114,7 @@ impl Sequence {
 
     /// Takes out the last item for which `through` is true, which are the first ones.
     #[inline]
-    pub(super) fn remove(&mut self, through: impl Fn(Item) -> bool) -> Option<Item> {
+    pub(super) fn remove(&mut self, through: impl Fn(Item<S, I>) -> bool) -> Option<Item<S, I>> {
         let item = self.root.remove(&through)?;
         self.len -= 1;
         self.lower();
@@ -114,9 +126,9 @@ impl Sequence {
     #[inline]
     pub(super) fn rescore(
         &mut self,
-        score: f64,
-        through: impl Fn(Item) -> bool,
-        before: impl Fn(Item) -> bool,
+        score: S,
+        through: impl Fn(Item<S, I>) -> bool,
+        before: impl Fn(Item<S, I>) -> bool,
     ) -> bool {
         let mut node = &mut self.root;
         loop {
@@ -143,7 +155,7 @@ impl Sequence {
     }
 
     /// Takes out the items at these places; `see` sees the numbers of some of them at a time.
-    pub(super) fn remove_range(&mut self, places: Range<usize>, mut see: impl FnMut(&[u32])) {
+    pub(super) fn remove_range(&mut self, places: Range<usize>, mut see: impl FnMut(&[I])) {
         self.len -= places.len();
         self.root.remove_range(places, &mut see);
         self.lower();
@@ -154,7 +166,7 @@ impl Sequence {
         &'a self,
         places: Range<usize>,
         reverse: bool,
-        mut see: impl FnMut(&'a [f64], &'a [u32]),
+        mut see: impl FnMut(&'a [S], &'a [I]),
     ) {
         self.root.visit(places, reverse, &mut see);
     }
@@ -166,7 +178,7 @@ impl Sequence {
             && inner.len() <= 1
         {
             let only = inner.children[0].take();
-            self.root = only.unwrap_or_else(|| Node::Leaf(Box::new(Leaf::EMPTY)));
+            self.root = only.unwrap_or_else(|| Node::Leaf(Box::default()));
         }
     }
 }
@@ -225,7 +237,7 @@ mod tests {
 
     /// How many items are below a node and how deep it is; each must know its children and be as deep
     /// as its siblings.
-    fn check(node: &Node) -> (usize, usize) {
+    fn check(node: &Node<f64, u32, 63>) -> (usize, usize) {
         match node {
             Node::Leaf(leaf) => (leaf.len(), 1),
             Node::Inner(inner) => {
@@ -309,7 +321,7 @@ mod tests {
             assert_eq!(found, number as usize);
         }
         assert_eq!(sequence.remove(|_| false), None);
-        assert_eq!(Sequence::default().partition_point(|_| true), 0);
+        assert_eq!(<Sequence>::default().partition_point(|_| true), 0);
     }
 
     #[test]

@@ -3,30 +3,30 @@
 use std::mem::size_of;
 use std::ops::Range;
 
-use super::leaf::{LEAF, Leaf};
-use super::{Item, partition_point};
+use super::leaf::Leaf;
+use super::{Item, Part, partition_point};
 
-/// Children of an inner node, which takes 1000 bytes.
+/// Children of an inner node, which takes 1000 bytes in a sorted set.
 const INNER: usize = 31;
 
 #[derive(Clone)]
-pub(super) enum Node {
-    Leaf(Box<Leaf>),
-    Inner(Box<Inner>),
+pub(super) enum Node<S, I, const LEAF: usize> {
+    Leaf(Box<Leaf<S, I, LEAF>>),
+    Inner(Box<Inner<S, I, LEAF>>),
 }
 
 /// Each child's node, the first item below it and how many there are below it. They stand in arrays of
 /// their own, so that a walk down reads little besides what it looks for.
 #[derive(Clone)]
-pub(super) struct Inner {
+pub(super) struct Inner<S, I, const LEAF: usize> {
     len: u8,
-    scores: [f64; INNER],
-    ids: [u32; INNER],
+    scores: [S; INNER],
+    ids: [I; INNER],
     pub(super) counts: [u32; INNER],
-    pub(super) children: [Option<Node>; INNER],
+    pub(super) children: [Option<Node<S, I, LEAF>>; INNER],
 }
 
-impl Node {
+impl<S: Part, I: Part, const LEAF: usize> Node<S, I, LEAF> {
     /// How many items or children it has itself.
     fn width(&self) -> usize {
         match self {
@@ -52,7 +52,7 @@ impl Node {
     }
 
     /// The first item below.
-    pub(super) fn first(&self) -> Item {
+    pub(super) fn first(&self) -> Item<S, I> {
         match self {
             Self::Leaf(leaf) => leaf.item(0),
             Self::Inner(inner) => inner.first(0),
@@ -62,10 +62,10 @@ impl Node {
     /// Leaves are not looked at.
     pub(super) fn heap_size(&self) -> usize {
         match self {
-            Self::Leaf(_) => size_of::<Leaf>(),
+            Self::Leaf(_) => size_of::<Leaf<S, I, LEAF>>(),
             Self::Inner(inner) => {
                 let children = inner.children.iter().flatten();
-                size_of::<Inner>() + children.map(Self::heap_size).sum::<usize>()
+                size_of::<Inner<S, I, LEAF>>() + children.map(Self::heap_size).sum::<usize>()
             }
         }
     }
@@ -73,8 +73,8 @@ impl Node {
     /// Puts an item in; returns a new right neighbour if there was no room.
     pub(super) fn insert(
         &mut self,
-        item: Item,
-        before: &impl Fn(Item) -> bool,
+        item: Item<S, I>,
+        before: &impl Fn(Item<S, I>) -> bool,
         is_last: bool,
     ) -> Option<Self> {
         match self {
@@ -88,7 +88,7 @@ impl Node {
         }
     }
 
-    pub(super) fn remove(&mut self, through: &impl Fn(Item) -> bool) -> Option<Item> {
+    pub(super) fn remove(&mut self, through: &impl Fn(Item<S, I>) -> bool) -> Option<Item<S, I>> {
         match self {
             Self::Leaf(leaf) => {
                 leaf.fetch();
@@ -101,7 +101,7 @@ impl Node {
         }
     }
 
-    pub(super) fn remove_range(&mut self, places: Range<usize>, see: &mut impl FnMut(&[u32])) {
+    pub(super) fn remove_range(&mut self, places: Range<usize>, see: &mut impl FnMut(&[I])) {
         match self {
             Self::Leaf(leaf) => {
                 see(leaf.run(places.clone()).1);
@@ -136,7 +136,7 @@ impl Node {
         &'a self,
         places: Range<usize>,
         reverse: bool,
-        see: &mut impl FnMut(&'a [f64], &'a [u32]),
+        see: &mut impl FnMut(&'a [S], &'a [I]),
     ) {
         match self {
             Self::Leaf(leaf) => {
@@ -148,39 +148,43 @@ impl Node {
     }
 }
 
-impl Inner {
-    pub(super) const EMPTY: Self = Self {
-        len: 0,
-        scores: [0.0; INNER],
-        ids: [0; INNER],
-        counts: [0; INNER],
-        children: [const { None }; INNER],
-    };
+impl<S: Part, I: Part, const LEAF: usize> Default for Inner<S, I, LEAF> {
+    fn default() -> Self {
+        Self {
+            len: 0,
+            scores: [S::default(); INNER],
+            ids: [I::default(); INNER],
+            counts: [0; INNER],
+            children: [const { None }; INNER],
+        }
+    }
+}
 
+impl<S: Part, I: Part, const LEAF: usize> Inner<S, I, LEAF> {
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.len as usize
     }
 
     #[inline]
-    pub(super) fn first(&self, at: usize) -> Item {
+    pub(super) fn first(&self, at: usize) -> Item<S, I> {
         Item { score: self.scores[at], id: self.ids[at] }
     }
 
     #[inline]
-    fn set_first(&mut self, at: usize, item: Item) {
+    fn set_first(&mut self, at: usize, item: Item<S, I>) {
         (self.scores[at], self.ids[at]) = (item.score, item.id);
     }
 
     /// The last child that begins with one of the first items, for which `before` is true: they may
     /// end where it ends. The first child if there is none.
     #[inline]
-    pub(super) fn child_before(&self, before: &impl Fn(Item) -> bool) -> usize {
+    pub(super) fn child_before(&self, before: &impl Fn(Item<S, I>) -> bool) -> usize {
         partition_point(self.len(), |at| before(self.first(at))).max(1) - 1
     }
 
     /// Adds a child, for which there must be room.
-    pub(super) fn put(&mut self, at: usize, child: Node) {
+    pub(super) fn put(&mut self, at: usize, child: Node<S, I, LEAF>) {
         let len = self.len();
         self.scores.copy_within(at..len, at + 1);
         self.ids.copy_within(at..len, at + 1);
@@ -192,7 +196,7 @@ impl Inner {
         self.len += 1;
     }
 
-    fn take(&mut self, at: usize) -> Option<Node> {
+    fn take(&mut self, at: usize) -> Option<Node<S, I, LEAF>> {
         let len = self.len();
         self.scores.copy_within(at + 1..len, at);
         self.ids.copy_within(at + 1..len, at);
@@ -204,8 +208,8 @@ impl Inner {
 
     pub(super) fn insert(
         &mut self,
-        item: Item,
-        before: &impl Fn(Item) -> bool,
+        item: Item<S, I>,
+        before: &impl Fn(Item<S, I>) -> bool,
         is_last: bool,
     ) -> Option<Self> {
         let at = self.child_before(before);
@@ -220,7 +224,7 @@ impl Inner {
             self.put(at + 1, new);
             return None;
         }
-        let mut right = Self::EMPTY;
+        let mut right = Self::default();
         for from in if is_last { INNER } else { INNER / 2 }..INNER {
             right.put(right.len(), self.children[from].take()?);
         }
@@ -232,7 +236,7 @@ impl Inner {
         Some(right)
     }
 
-    pub(super) fn remove(&mut self, through: &impl Fn(Item) -> bool) -> Option<Item> {
+    pub(super) fn remove(&mut self, through: &impl Fn(Item<S, I>) -> bool) -> Option<Item<S, I>> {
         let at = self.child_before(through);
         let child = self.children[at].as_mut()?;
         let item = child.remove(through)?;
@@ -253,7 +257,7 @@ impl Inner {
         Some(item)
     }
 
-    pub(super) fn remove_range(&mut self, places: Range<usize>, see: &mut impl FnMut(&[u32])) {
+    pub(super) fn remove_range(&mut self, places: Range<usize>, see: &mut impl FnMut(&[I])) {
         let (first, mut start) = self.find(places.start);
         let (mut at, mut left) = (first, places.len());
         while left > 0
@@ -306,7 +310,7 @@ impl Inner {
         &'a self,
         places: Range<usize>,
         reverse: bool,
-        see: &mut impl FnMut(&'a [f64], &'a [u32]),
+        see: &mut impl FnMut(&'a [S], &'a [I]),
     ) {
         let mut visit = |at: usize, begin: usize| {
             let (count, Some(child)) = (self.counts[at] as usize, &self.children[at]) else {
