@@ -15,7 +15,7 @@
 
 use std::ops::Range;
 
-use super::element::{Element, read, size_at};
+use super::element::{Element, read, size_at, split};
 use crate::store::Text;
 use crate::store::prefetch::prefetch;
 
@@ -161,10 +161,12 @@ impl Chunk {
         count: usize,
         see: &mut impl FnMut(Text<'a>),
     ) {
-        let mut offset = self.nth(start);
+        let mut rest = &self.0[self.nth(start)..];
         for _ in 0..count {
-            see(self.at(offset));
-            offset = self.after(offset);
+            let (element, behind) = split(rest);
+            let size = rest.len() - behind.len();
+            see(element);
+            rest = &behind[mark_width(size)..];
         }
     }
 

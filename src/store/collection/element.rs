@@ -125,20 +125,41 @@ pub(super) fn size_at(bytes: &[u8]) -> usize {
 /// The element at the front.
 #[inline]
 pub(super) fn read(bytes: &[u8]) -> Text<'_> {
+    split(bytes).0
+}
+
+/// The element at the front, and what is behind it.
+#[inline(always)] // it is the whole of a loop over elements
+pub(super) fn split(bytes: &[u8]) -> (Text<'_>, &[u8]) {
     match bytes[0] {
-        len @ ..SHORT => Text::Plain(&bytes[1..=len as usize]),
+        len @ ..SHORT => {
+            let (text, rest) = bytes[1..].split_at(len as usize);
+            (Text::Plain(text), rest)
+        }
         form @ INTEGER..MEDIUM => {
             let width = WIDTHS[(form - INTEGER) as usize];
-            let mut number = [0; 8];
-            number[8 - width..].copy_from_slice(&bytes[1..=width]);
-            // The sign comes down with the shift.
-            Text::Integer(i64::from_le_bytes(number) >> (64 - 8 * width))
+            let bytes = &bytes[1..];
+            (Text::Integer(integer(bytes, width)), &bytes[width..])
         }
         _ => {
             let (head_len, text_len) = long_text(bytes);
-            Text::Plain(&bytes[head_len..head_len + text_len])
+            let (text, rest) = bytes[head_len..].split_at(text_len);
+            (Text::Plain(text), rest)
         }
     }
+}
+
+/// The integer of so many bytes at the front.
+#[inline]
+fn integer(bytes: &[u8], width: usize) -> i64 {
+    let number = bytes.first_chunk().copied().unwrap_or_else(|| {
+        let mut last = [0; 8];
+        last[..width].copy_from_slice(&bytes[..width]);
+        last
+    });
+    // What follows leaves at the top, and the sign comes down.
+    let unused = 64 - 8 * width;
+    i64::from_le_bytes(number) << unused >> unused
 }
 
 /// Where the text begins that does not say its length in the first byte, and how long it is.

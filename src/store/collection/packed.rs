@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::blob::Blob;
-use super::element::{Element, read, size_at};
+use super::element::{Element, read, size_at, split};
 use crate::store::Text;
 use crate::store::prefetch::{FETCHED, prefetch};
 
@@ -72,18 +72,15 @@ impl Packed {
         offset + size_at(&self.0[offset..])
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = Text<'_>> + Clone {
-        let bytes: &[u8] = &self.0;
-        let mut rest = bytes.get(COUNT..).unwrap_or_default();
-        let next = move || {
-            if rest.is_empty() {
-                return None;
-            }
-            let (element, behind) = rest.split_at(size_at(rest));
-            rest = behind;
-            Some(read(element))
-        };
-        std::iter::repeat_with(next).map_while(|element| element)
+    #[inline]
+    pub(super) fn iter(&self) -> Elements<'_> {
+        self.iter_from(COUNT)
+    }
+
+    /// The elements from an offset on.
+    #[inline]
+    pub(super) fn iter_from(&self, offset: usize) -> Elements<'_> {
+        Elements { rest: self.0.get(offset..).unwrap_or_default() }
     }
 
     /// The offset of an element that is looked for among the first of each `step` elements.
@@ -160,6 +157,34 @@ impl Packed {
             element.write(&mut self.0[at..]);
             at += element.size();
         }
+    }
+}
+
+/// Elements in turn.
+#[derive(Clone, Debug)]
+pub(super) struct Elements<'a> {
+    rest: &'a [u8],
+}
+
+impl Elements<'_> {
+    /// Bytes that are left.
+    #[inline]
+    pub(super) fn size(&self) -> usize {
+        self.rest.len()
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Text<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Text<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (element, rest) = split(self.rest);
+        self.rest = rest;
+        Some(element)
     }
 }
 

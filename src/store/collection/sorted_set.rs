@@ -200,7 +200,11 @@ impl SortedSet {
             }
         };
         if !reverse {
-            pairs(packed).skip(ranks.start).take(ranks.len()).for_each(|(m, s)| see(m, s));
+            let mut elements = packed.iter_from(packed.nth(PAIR * ranks.start));
+            for _ in ranks {
+                let (Some(member), Some(at)) = (elements.next(), elements.next()) else { return };
+                see(member, score(at));
+            }
             return;
         }
         // Elements are found forwards only: the offsets of some at a time are noted on the way.
@@ -338,20 +342,15 @@ fn packed_point_from(
     before: impl Fn(f64, &[u8]) -> bool,
 ) -> (usize, usize) {
     let mut digits = itoa::Buffer::new();
-    let (mut rank, mut offset) = (0, begin);
-    while offset < packed.end() {
-        let behind = packed.after(offset);
-        if !before(score(packed.at(behind)), packed.at(offset).bytes(&mut digits)) {
+    let mut elements = packed.iter_from(begin);
+    let (mut rank, mut left) = (0, elements.size());
+    while let (Some(member), Some(at)) = (elements.next(), elements.next()) {
+        if !before(score(at), member.bytes(&mut digits)) {
             break;
         }
-        (rank, offset) = (rank + 1, packed.after(behind));
+        (rank, left) = (rank + 1, elements.size());
     }
-    (rank, offset)
-}
-
-fn pairs(packed: &Packed) -> impl Iterator<Item = (Text<'_>, f64)> {
-    let mut elements = packed.iter();
-    std::iter::from_fn(move || Some((elements.next()?, score(elements.next()?))))
+    (rank, packed.end() - left)
 }
 
 #[cfg(test)]
