@@ -22,8 +22,8 @@ use crate::resp::{Limits, Reply};
 use crate::session::{Blocked, Replies, Session};
 use crate::store::Keyspace;
 
-/// A connection's turn ends when this many bytes of replies are waiting.
-const TURN_OUTPUT: usize = 256 * 1024;
+/// A connection's turn ends when this many bytes of replies are waiting: buffers up to this size are kept.
+const TURN_OUTPUT: usize = 64 * 1024;
 
 /// A connection's turn ends when this many bytes of requests were run.
 const TURN_INPUT: usize = 64 * 1024;
