@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::watch::Watch;
+use super::watch::{Change, Watch};
 use super::{collect, used};
 
 /// Gives back what has been free for a while: by itself the allocator does that only when it is asked
@@ -14,10 +14,10 @@ pub(super) struct GivingBack {
 }
 
 impl GivingBack {
-    /// To be called now and then. What other threads keep for themselves they are asked for, if that may
-    /// be worth while: `wake` has each of them call [`give_back_if_asked`].
+    /// To be called now and then. What other threads keep for themselves they are asked for when a load is
+    /// over, and again while that helps: `wake` has each of them call [`give_back_if_asked`].
     pub(super) fn look(&mut self, resident: usize, wake: impl Fn()) {
-        let is_due = self.spare.has_changed(resident.saturating_sub(used()));
+        let is_due = self.spare.look(resident.saturating_sub(used())) == Change::Settled;
         collect(is_due);
         if is_due {
             // Now this finds little to do, which is as well: a reactor's clients wait for it.

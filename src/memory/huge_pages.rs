@@ -11,7 +11,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use super::watch::Watch;
+use super::watch::{Change, Watch};
 
 const PAGE: usize = 4096;
 const HUGE_PAGE: usize = 2 << 20;
@@ -20,10 +20,7 @@ const HUGE_PAGE: usize = 2 << 20;
 pub(super) struct HugePages {
     /// Where the next look begins; 0 between two rounds.
     next: usize,
-    /// Resident memory at the last look.
-    lately: Watch,
-    /// Resident memory when the last round began.
-    round: Watch,
+    resident: Watch,
     pagemap: File,
 }
 
@@ -37,15 +34,16 @@ impl HugePages {
             return None;
         }
         give_on_first_touch(false);
-        Some(Self { next: 0, lately: Watch::default(), round: Watch::default(), pagemap })
+        Some(Self { next: 0, resident: Watch::default(), pagemap })
     }
 
     /// Looks at the next part, and joins what is whole. False when there is nothing to do for a while:
     /// the round is over, or memory is growing, and who asks for more would wait for a page to be joined.
     pub(super) fn go_on(&mut self, resident: usize) -> bool {
-        if self.lately.has_changed(resident) || self.next == 0 && !self.round.has_changed(resident)
-        {
-            return false;
+        match self.resident.look(resident) {
+            Change::Moving => return false,
+            Change::Nothing if self.next == 0 => return false,
+            Change::Nothing | Change::Settled => {}
         }
         // The system joins no pages for those that it gives none.
         give_on_first_touch(true);

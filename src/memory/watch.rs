@@ -1,32 +1,51 @@
 //! Whether it is worth while to look again.
 
-/// A number of bytes, as it was when it was last worth while.
+/// A number of bytes that is looked at now and then.
 #[derive(Default)]
-pub(super) struct Watch(usize);
+pub(super) struct Watch {
+    last: usize,
+    settled: usize,
+}
+
+/// What has become of the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It is much more or less than at the last look.
+    Moving,
+    /// It has come to rest, and not where it rested before.
+    Settled,
+    Nothing,
+}
 
 impl Watch {
-    /// Whether there is much more or less than then: again and again while something goes on, and not
-    /// when nothing has come of it.
-    pub(super) fn has_changed(&mut self, bytes: usize) -> bool {
+    pub(super) fn look(&mut self, bytes: usize) -> Change {
         const MUCH: usize = 2 << 20;
-        let has_changed = bytes.abs_diff(self.0) > MUCH;
-        if has_changed {
-            self.0 = bytes;
+        if bytes.abs_diff(self.last) > MUCH {
+            self.last = bytes;
+            Change::Moving
+        } else if bytes.abs_diff(self.settled) > MUCH {
+            self.settled = bytes;
+            Change::Settled
+        } else {
+            Change::Nothing
         }
-        has_changed
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Change::{Moving, Nothing, Settled};
     use super::*;
 
     #[test]
-    fn it_notices_more_and_less() {
+    fn it_tells_once_where_the_number_has_settled() {
         let mut watch = Watch::default();
-        let looks =
-            [1, 3, 4, 5, 6, 100, 50, 20, 19, 18, 17].map(|mib: usize| watch.has_changed(mib << 20));
-        let yes = [false, true, false, false, true, true, true, true, false, false, true];
-        assert_eq!(looks, yes);
+        let looks = [1, 1, 100, 200, 201, 202, 200, 10, 9, 9, 200, 10, 10];
+        let looks = looks.map(|mib: usize| watch.look(mib << 20));
+        let expected = [
+            Nothing, Nothing, Moving, Moving, Settled, Nothing, Nothing, Moving, Settled, Nothing,
+            Moving, Moving, Nothing,
+        ];
+        assert_eq!(looks, expected);
     }
 }
