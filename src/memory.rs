@@ -15,7 +15,7 @@ mod mimalloc;
 mod upkeep;
 mod watch;
 
-pub use self::giving_back::give_back_if_asked;
+pub use self::giving_back::{give_back_if_asked, is_asked};
 #[cfg(not(feature = "system-allocator"))]
 pub use self::mimalloc::Mimalloc as Allocator;
 pub use self::upkeep::start_upkeep;

@@ -20,22 +20,33 @@ impl GivingBack {
         let is_due = self.spare.look(resident.saturating_sub(used())) == Change::Settled;
         collect(is_due);
         if is_due {
-            // Now this finds little to do, which is as well: a reactor's clients wait for it.
+            // After the above this has little to do, which is as well, as a reactor's clients wait for it:
+            // it looks at each page of the allocator's, half a millisecond for a gigabyte.
             ASKED.fetch_add(1, Ordering::Relaxed);
             wake();
         }
     }
 }
 
-/// Lets others have what this thread keeps although it is free, if that was asked for since the last call.
+/// Lets others have what this thread keeps although it is free, if it [is asked](is_asked).
 #[inline]
 pub fn give_back_if_asked() {
-    thread_local!(static ANSWERED: Cell<u32> = const { Cell::new(0) });
     let asked = ASKED.load(Ordering::Relaxed);
     if ANSWERED.replace(asked) != asked {
         collect(true);
     }
 }
 
+/// Whether [`give_back_if_asked`] has something to do on this thread.
+#[inline]
+pub fn is_asked() -> bool {
+    ANSWERED.get() != ASKED.load(Ordering::Relaxed)
+}
+
 /// How often threads were asked.
 static ASKED: AtomicU32 = AtomicU32::new(0);
+
+thread_local! {
+    /// Which time this thread has answered last.
+    static ANSWERED: Cell<u32> = const { Cell::new(0) };
+}

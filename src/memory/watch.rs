@@ -10,7 +10,7 @@ pub(super) struct Watch {
 /// What has become of the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// It is much more or less than at the last look.
+    /// It is much more or less than at the last look: by 2 MiB, or by a 64th if that is more.
     Moving,
     /// It has come to rest, and not where it rested before.
     Settled,
@@ -19,11 +19,11 @@ pub(super) enum Change {
 
 impl Watch {
     pub(super) fn look(&mut self, bytes: usize) -> Change {
-        const MUCH: usize = 2 << 20;
-        if bytes.abs_diff(self.last) > MUCH {
+        let much = (bytes / 64).max(2 << 20);
+        if bytes.abs_diff(self.last) > much {
             self.last = bytes;
             Change::Moving
-        } else if bytes.abs_diff(self.settled) > MUCH {
+        } else if bytes.abs_diff(self.settled) > much {
             self.settled = bytes;
             Change::Settled
         } else {

@@ -311,7 +311,8 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     /// True when someone outside wants something of this reactor.
     fn is_called(&self) -> bool {
         let stop = self.stop_at.is_none() && self.links.stop.is_asked();
-        stop || !self.links.mailbox.is_empty() || !self.links.arrivals.is_empty()
+        let has_mail = !self.links.mailbox.is_empty() || !self.links.arrivals.is_empty();
+        stop || has_mail || memory::is_asked()
     }
 
     /// Does what its time has come for.

@@ -78,14 +78,14 @@ fn hrandfield_count(call: &mut Call<'_>) -> Result<(), Error> {
         );
         return Ok(());
     }
-    for _ in 0..times {
-        if reply.is_cut() {
-            break;
-        }
-        if let Some((field, value)) = hash.pick(|n| random.usize(0..n)) {
+    hash.pick_each(
+        times,
+        |n| random.usize(0..n),
+        |field, value| {
             reply_pair(reply, field, with_values.then_some(value), nested);
-        }
-    }
+            !reply.is_cut()
+        },
+    );
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::element::Element;
 use super::form::{Form, Look, Touch};
 use super::packed::Packed;
-use super::pairs::{Ends, Pairs, is_due};
+use super::pairs::{Ends, Pairs};
 use super::{AnyCollection, Collection, Limits};
 use crate::store::{Text, Value};
 
@@ -92,8 +92,10 @@ impl Hash {
 
     /// As [`Hash::get`], where nobody has shed what has ended by now.
     pub fn get_at(&self, field: &[u8], now_ms: u64) -> Option<Text<'_>> {
-        let deadline = self.deadline(field)?;
-        self.get(field).filter(|_| !deadline.is_some_and(|at| is_due(at, now_ms)))
+        match self.0.look() {
+            Look::Small(_) => self.get(field),
+            Look::Large(pairs) => pairs.get_at(field, now_ms),
+        }
     }
 
     /// Gives a field a value, whether it has one or not. True if the field is new.
@@ -191,6 +193,28 @@ impl Hash {
         }
     }
 
+    /// Visits `times` fields with their values, as [`Hash::pick`] picks them, until `see` answers false.
+    pub fn pick_each(
+        &self,
+        times: usize,
+        mut random: impl FnMut(usize) -> usize,
+        mut see: impl FnMut(Text<'_>, Text<'_>) -> bool,
+    ) {
+        let shown: Vec<_> = match self.0.look() {
+            Look::Large(pairs) if pairs.is_mostly_hidden() => pairs.iter().collect(),
+            _ => Vec::new(),
+        };
+        for _ in 0..times {
+            let picked = match shown.is_empty() {
+                true => self.pick(&mut random),
+                false => Some(shown[random(shown.len())]),
+            };
+            if !picked.is_some_and(|(field, value)| see(field, value)) {
+                return;
+            }
+        }
+    }
+
     /// Visits `count` different fields with their values, or all if there are no more; each choice is
     /// as likely as any other.
     pub fn sample(
@@ -203,7 +227,8 @@ impl Hash {
         const SPARSE: usize = 3;
         let len = self.len();
         let mut wanted = count.min(len);
-        if matches!(self.0.look(), Look::Large(_)) && wanted < len / SPARSE {
+        let is_easy = matches!(self.0.look(), Look::Large(pairs) if !pairs.is_mostly_hidden());
+        if is_easy && wanted < len / SPARSE {
             let mut seen = HashSet::with_capacity(wanted);
             while let Some((field, value)) = self.pick(&mut random).filter(|_| wanted > 0) {
                 // In a table every field is text of its own, and its address tells it from others.
@@ -280,6 +305,37 @@ mod tests {
             assert_eq!(pairs.insert(field.to_vec(), value.to_vec()), None);
         });
         pairs
+    }
+
+    /// To draw again until a field is met would take ten thousand draws for each.
+    #[test]
+    fn fields_are_picked_with_few_draws_however_many_are_hidden() {
+        const HIDDEN: usize = 10_000;
+        let mut hash = Hash::default();
+        for i in 0..HIDDEN {
+            hash.set(format!("due{i}").as_bytes(), b"v", Ends::At(1), LIMITS);
+        }
+        hash.set(b"stays", b"v", Ends::Never, LIMITS);
+        assert!(hash.shed(1000, 1), "all but one of those that are due stay, hidden");
+        assert_eq!(hash.len(), 1);
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut draws = 0;
+        let mut random = |n| {
+            draws += 1;
+            rng.usize(0..n)
+        };
+        let mut picked = 0;
+        hash.pick_each(1000, &mut random, |field, _| {
+            picked += usize::from(field.to_vec() == b"stays");
+            true
+        });
+        hash.sample(1, &mut random, |field, _| picked += usize::from(field.to_vec() == b"stays"));
+        assert_eq!(
+            hash.pick(&mut random).map(|(field, _)| field.to_vec()),
+            Some(b"stays".to_vec())
+        );
+        assert_eq!(picked, 1001);
+        assert!(draws < 1500, "{draws} draws");
     }
 
     #[test]

@@ -35,6 +35,12 @@ impl Pairs {
         Some(self.find(field)?.value())
     }
 
+    /// As [`Pairs::get`], unless it has ended by now.
+    pub(super) fn get_at(&self, field: &[u8], now_ms: u64) -> Option<Text<'_>> {
+        let pair = self.find(field)?;
+        (!pair.deadline().is_some_and(|at| is_due(at, now_ms))).then(|| pair.value())
+    }
+
     /// When a field ends, of one that is there.
     pub(super) fn deadline(&self, field: &[u8]) -> Option<Option<u64>> {
         Some(self.find(field)?.deadline())
@@ -185,19 +191,29 @@ impl Pairs {
         self.table.iter().filter(move |pair| !pair.ends_before(horizon)).map(Pair::texts)
     }
 
+    /// True if most fields are hidden: then it takes long to draw one that is not.
+    pub(super) fn is_mostly_hidden(&self) -> bool {
+        self.table.len() > 2 * self.len()
+    }
+
     /// A field with its value, each as likely as any other; see [`Table::pick`].
     pub(super) fn pick(
         &self,
         mut random: impl FnMut(usize) -> usize,
     ) -> Option<(Text<'_>, Text<'_>)> {
+        /// Going through all takes as long as very many of these.
+        const DRAWS: usize = 64;
+        if self.len() == 0 {
+            return None;
+        }
         let horizon = self.horizon();
-        while self.len() > 0 {
+        for _ in 0..DRAWS {
             let pair = self.table.pick(&mut random)?;
             if !pair.ends_before(horizon) {
                 return Some(pair.texts());
             }
         }
-        None
+        self.iter().nth(random(self.len()))
     }
 
     /// See [`Table::scan`].
@@ -235,7 +251,7 @@ pub enum Ends {
 
 /// A field may still be read in the millisecond in which it ends, as a key may.
 #[inline]
-pub(super) fn is_due(deadline: u64, now_ms: u64) -> bool {
+fn is_due(deadline: u64, now_ms: u64) -> bool {
     now_ms > deadline
 }
 
