@@ -5,7 +5,10 @@ use crate::output::Output;
 /// Spare output buffers of one reactor. Connections borrow one while they have something to say.
 #[derive(Debug)]
 pub(super) struct Outputs {
-    #[expect(clippy::vec_box, reason = "they come and go as boxes")]
+    #[expect(
+        clippy::vec_box,
+        reason = "a connection keeps a pointer to its own, and none while idle"
+    )]
     spare: Vec<Box<Output>>,
     /// At most so many are kept,
     count: usize,

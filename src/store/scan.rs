@@ -2,7 +2,8 @@
 //!
 //! A cursor names a segment and a position in it. When a segment's entries change their places
 //! between two calls, the cursor's count of rehashes tells, and the segment is scanned again: keys
-//! may come twice, but one that is there all the time comes at least once.
+//! may come twice, but one that is there all the time comes at least once. A segment rehashes when it
+//! has grown or shrunk by much, so that a scan in small steps comes to its end, too.
 
 use super::gate::{Place, SEGMENTS};
 use super::keyspace::Keyspace;
