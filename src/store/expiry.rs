@@ -10,9 +10,11 @@ use super::keyspace::{Keyspace, is_due};
 use super::segment::Segment;
 use super::slot::Change;
 
-/// Positions that are looked at, or elements of one collection that are removed, before the caller is
-/// asked whether there is time for more. No visit of a key removes more elements than this, either.
-pub(super) const STEP: usize = 256;
+/// Positions that are looked at before the caller is asked whether there is time for more.
+const STEP: usize = 256;
+
+/// Elements of one collection that a visit of its key removes at most.
+pub(super) const SHED: usize = 256;
 
 /// Where the sweep stands. It goes round all databases for ever.
 #[derive(Clone, Copy, Debug, Default)]
@@ -133,7 +135,7 @@ impl Keyspace {
                 }
                 if is_due(entry, now_ms) || entry.sheds() {
                     let hash = hasher.hash_one(entry.key());
-                    changes.extend(age(table, counts, position, hash, now_ms, STEP).change());
+                    changes.extend(age(table, counts, position, hash, now_ms, SHED).change());
                 }
                 let Some(at) = table.at(position).and_then(Entry::soonest) else { continue };
                 table.remember_expiry(at);

@@ -10,7 +10,7 @@ use super::access::{AccessClock, Lfu, Use};
 use super::collection::{Collection, WrongType};
 use super::entry::Entry;
 use super::eviction::Evictor;
-use super::expiry::{Aged, STEP, Sweep, age};
+use super::expiry::{Aged, SHED, Sweep, age};
 use super::free;
 use super::gate::{Place, SEGMENTS, Side};
 use super::segment::Segment;
@@ -324,7 +324,7 @@ impl Keyspace {
     #[cold]
     fn age(&mut self, place: Place, position: usize, hash: u64) -> Option<usize> {
         let (segment, counts) = self.side.segment_and_counts(place);
-        let aged = age(segment, counts, position, hash, self.now_ms, STEP);
+        let aged = age(segment, counts, position, hash, self.now_ms, SHED);
         if aged == Aged::Gone {
             segment.shrink_if_sparse(&self.hasher);
         }
