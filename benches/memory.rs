@@ -53,9 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{text}");
     let mut table = Table::new(1);
     table.heading(COLUMNS);
-    let is_wanted =
-        |name: &str| options.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
-    for (name, count, request) in FILLS.iter().filter(|fill| is_wanted(fill.0)) {
+    for (name, count, request) in FILLS.iter().filter(|fill| options.wants(fill.0)) {
         let count = if options.test { 1000 } else { *count };
         let mut sizes = Vec::new();
         for contender in &contenders {

@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for case in CASES {
         for engine in &engines {
             let name = format!("{} {}", engine.name, case.name);
-            if options.filter.as_ref().is_none_or(|filter| name.contains(filter)) {
+            if options.wants(&name) {
                 let rounds = (0..options.rounds).map(|_| {
                     let server = engine.start(&place)?;
                     Round::of(&server, case, options.time)

@@ -65,7 +65,7 @@ impl Experiment {
         rows: Vec<Row>,
         contenders: &[Contender],
     ) -> Result<(), Box<dyn Error>> {
-        let rows: Vec<_> = rows.into_iter().filter(|row| self.is_wanted(&row.name)).collect();
+        let rows: Vec<_> = rows.into_iter().filter(|row| self.options.wants(&row.name)).collect();
         self.progress.inc_length((rows.len() * contenders.len() * self.options.rounds) as u64);
         for row in rows {
             let names = contenders.iter().map(|contender| (contender.name.clone(), Vec::new()));
@@ -88,10 +88,6 @@ impl Experiment {
         Ok(())
     }
 
-    fn is_wanted(&self, name: &str) -> bool {
-        self.options.filter.as_ref().is_none_or(|filter| name.contains(filter))
-    }
-
     /// Measures how much memory a key takes, once for each: it hardly varies.
     pub fn memory(
         &mut self,
@@ -99,7 +95,7 @@ impl Experiment {
         values: &[usize],
         contenders: &[Contender],
     ) -> Result<(), Box<dyn Error>> {
-        if !self.is_wanted("memory") {
+        if !self.options.wants("memory") {
             return Ok(());
         }
         for value in values.iter().copied() {

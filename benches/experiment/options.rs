@@ -41,6 +41,11 @@ impl Options {
             test,
         }
     }
+
+    /// Whether a row of this name is to be measured.
+    pub fn wants(&self, name: &str) -> bool {
+        self.filter.as_ref().is_none_or(|filter| name.contains(filter))
+    }
 }
 
 fn command(name: &'static str, about: &'static str, connections: &'static str) -> Command {

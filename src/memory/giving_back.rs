@@ -31,8 +31,8 @@ impl GivingBack {
 /// Lets others have what this thread keeps although it is free, if it [is asked](is_asked).
 #[inline]
 pub fn give_back_if_asked() {
-    let asked = ASKED.load(Ordering::Relaxed);
-    if ANSWERED.replace(asked) != asked {
+    if is_asked() {
+        ANSWERED.set(ASKED.load(Ordering::Relaxed));
         collect(true);
     }
 }

@@ -91,8 +91,8 @@ impl Expiring {
 }
 
 impl Keyspace {
-    /// Removes keys and elements whose time is over, for as long as `may_go_on` allows. Returns false when it was
-    /// stopped before the round was complete. Runs between [`Keyspace::enter`] and
+    /// Removes keys and elements whose time is over, for as long as `may_go_on` allows. Returns false
+    /// when it was stopped before the round was complete. Runs between [`Keyspace::enter`] and
     /// [`Keyspace::leave`].
     ///
     /// Every reactor that is awake sweeps all segments: the others may sleep for long.

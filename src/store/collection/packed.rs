@@ -5,7 +5,8 @@
 //! each              as `element` writes it
 //! ```
 //!
-//! They are a [`Blob`], without room to spare. Elements are named by their offset, which holds until something before them changes.
+//! They are a [`Blob`], without room to spare. Elements are named by their offset, which holds until
+//! something before them changes.
 
 use std::ops::Range;
 

@@ -38,7 +38,7 @@ impl Pairs {
     /// As [`Pairs::get`], unless it has ended by now.
     pub(super) fn get_at(&self, field: &[u8], now_ms: u64) -> Option<Text<'_>> {
         let pair = self.find(field)?;
-        (!pair.deadline().is_some_and(|at| is_due(at, now_ms))).then(|| pair.value())
+        (!pair.ends_before(now_ms)).then(|| pair.value())
     }
 
     /// When a field ends, of one that is there.
@@ -126,9 +126,15 @@ impl Pairs {
 
     /// Takes out the field with this hash that `is` says it is.
     fn take(&mut self, hash: u64, is: impl FnMut(&Pair) -> bool) -> Option<Pair> {
+        let pair = self.extract(hash, is)?;
+        self.note(hash, pair.deadline(), None);
+        Some(pair)
+    }
+
+    /// As [`Pairs::take`], of one that the deadlines know no more.
+    fn extract(&mut self, hash: u64, is: impl FnMut(&Pair) -> bool) -> Option<Pair> {
         let pair = self.table.remove(hash, is, Pair::hash)?;
         self.bytes -= pair.0.len();
-        self.note(hash, pair.deadline(), None);
         Some(pair)
     }
 
@@ -157,9 +163,7 @@ impl Pairs {
         }
         for Item { score: at, id: hash } in &gone {
             let is_it = |pair: &Pair| pair.deadline() == Some(*at) && pair.hash() == *hash;
-            if let Some(pair) = self.table.remove(*hash, is_it, Pair::hash) {
-                self.bytes -= pair.0.len();
-            }
+            self.extract(*hash, is_it);
         }
         !gone.is_empty()
     }
