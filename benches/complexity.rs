@@ -152,9 +152,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut table = Table::new(2);
     table.heading(COLUMNS);
     let sizes: Vec<usize> = if options.test { vec![1000] } else { SIZES.to_vec() };
-    let is_wanted =
-        |subject: &&Subject| options.filter.as_ref().is_none_or(|name| subject.name == name);
-    for subject in SUBJECTS.iter().filter(is_wanted) {
+    for subject in SUBJECTS.iter().filter(|subject| options.wants(subject.name)) {
         let mut rows = vec![Vec::new(); subject.requests.len()];
         for size in &sizes {
             let server = torc.start(&place)?;

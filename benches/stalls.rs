@@ -63,25 +63,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     let text = caption.without_rounds().list();
     println!("{text}");
     let elements = if options.test { 10_000 } else { ELEMENTS };
-    let is_wanted = |name: &str| options.filter.as_ref().is_none_or(|filter| name == filter);
+    let watched = if options.test { options.time } else { WATCHED };
     let mut table = Table::new(3);
     table.heading(COLUMNS);
     for engine in &engines {
-        for (name, once, each) in VALUES.iter().filter(|value| is_wanted(value.0)) {
+        for (name, once, each) in VALUES.iter().filter(|value| options.wants(value.0)) {
             let server = engine.start(&place)?;
             let mut talk = Talk::connect(server.address)?;
             fill(&mut talk, once, each, elements)?;
             for way in WAYS {
                 talk.ask("COPY big copy")?;
-                let stall = watch(&mut talk, server.address, way)?;
+                let stall = watch(&mut talk, server.address, way, watched)?;
                 table.line(&stall.row(name, way, &engine.name), COLUMNS);
             }
         }
-        for way in ["FLUSHALL ASYNC", "FLUSHALL"].iter().filter(|_| is_wanted("keys")) {
+        for way in ["FLUSHALL ASYNC", "FLUSHALL"].iter().filter(|_| options.wants("keys")) {
             let server = engine.start(&place)?;
             let mut talk = Talk::connect(server.address)?;
             fill(&mut talk, "MSET", "key:{n} value", elements)?;
-            let stall = watch(&mut talk, server.address, way)?;
+            let stall = watch(&mut talk, server.address, way, watched)?;
             table.line(&stall.row("keys", way, &engine.name), COLUMNS);
         }
     }
@@ -109,8 +109,13 @@ struct Stall {
     others: Histogram<u64>,
 }
 
-/// Sends a request, while another connection is watched.
-fn watch(talk: &mut Talk, address: SocketAddr, request: &str) -> Result<Stall, Box<dyn Error>> {
+/// Sends a request, while another connection is watched for that long at least.
+fn watch(
+    talk: &mut Talk,
+    address: SocketAddr,
+    request: &str,
+    watched: Duration,
+) -> Result<Stall, Box<dyn Error>> {
     let (done, mut other) = (AtomicBool::new(false), Talk::connect(address)?);
     let get = Requests::from_iter(["GET key"]);
     other.exchange(&get)?;
@@ -128,7 +133,7 @@ fn watch(talk: &mut Talk, address: SocketAddr, request: &str) -> Result<Stall, B
         let begun = Instant::now();
         let answer = if request == "nothing" { Ok(Vec::new()) } else { talk.ask(request) };
         let reply = begun.elapsed();
-        thread::sleep(WATCHED.saturating_sub(reply));
+        thread::sleep(watched.saturating_sub(reply));
         done.store(true, Ordering::Relaxed);
         let others = watcher.join().map_err(|_| "the other connection's thread panicked")??;
         answer?;
