@@ -6,7 +6,7 @@ use crate::number::parse_f64;
 use crate::rdb::{self, Elements, Item, Malformed, Object, Writer};
 use crate::resp::Args;
 use crate::store::{
-    Collection, End, Ends, Expiry, Hash, List, New, Set, SortedSet, Text, Use, Value,
+    Collection, End, Ends, Expiry, Hash, Limits, List, New, Set, SortedSet, Text, Use, Value,
 };
 
 /// The commands of this file, in the order of Redis' documentation.
@@ -233,7 +233,11 @@ fn read_hash(call: &Call<'_>, elements: &mut Elements) -> Result<Hash, Malformed
 }
 
 fn read_sorted_set(call: &Call<'_>, elements: &mut Elements) -> Result<SortedSet, Malformed> {
-    let (mut set, limits) = (SortedSet::default(), sorted_set::limits(call));
+    let (mut set, mut limits) = (SortedSet::default(), sorted_set::limits(call));
+    // What will be large is so from the start: while it is small, -0 is kept as 0.
+    if !fits(elements.clone(), limits)? {
+        limits.entries = 0;
+    }
     while let Some(member) = elements.take()? {
         let score = score(&elements.partner()?).ok_or(Malformed)?;
         let mut digits = itoa::Buffer::new();
@@ -241,6 +245,20 @@ fn read_sorted_set(call: &Call<'_>, elements: &mut Elements) -> Result<SortedSet
         before.is_none().then_some(()).ok_or(Malformed)?;
     }
     filled(set)
+}
+
+/// Whether members, each followed by its score, are within the limits.
+fn fits(mut elements: Elements, limits: Limits) -> Result<bool, Malformed> {
+    let mut entries = 0;
+    while let Some(member) = elements.take()? {
+        elements.partner()?;
+        entries += 1;
+        let len = member.text(&mut itoa::Buffer::new())?.len();
+        if entries > limits.entries || len > limits.value {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn score(item: &Item) -> Option<f64> {
@@ -359,6 +377,25 @@ mod tests {
             assert_eq!(reply, "-ERR Bad data format\r\n");
         }
         assert_eq!(harness.len(0), 0);
+    }
+
+    /// As by redis-server 7.0.15: only a small sorted set knows no -0.
+    #[test]
+    fn a_negative_zero_is_restored_if_the_set_is_large() {
+        for (len, score) in [(64, "0"), (65, "-0")] {
+            let mut harness = Harness::new();
+            let mut writer = Writer::sorted_set(2);
+            for (member, score) in [(&*"a", -0.0), (&"b".repeat(len), 1.0)] {
+                writer.text(member.as_bytes());
+                writer.score(score);
+            }
+            assert_eq!(restored(&mut harness, "k", &writer.finish(), ""), "+OK\r\n");
+            let reply = format!("${}\r\n{score}\r\n", score.len());
+            assert_eq!(harness.run("ZSCORE k a"), reply);
+            let again = dumped(&mut harness, "k");
+            assert_eq!(restored(&mut harness, "k", &again, "REPLACE"), "+OK\r\n");
+            assert_eq!(harness.run("ZSCORE k a"), reply);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use bytes::{Buf, Bytes};
 use super::read::{Item, Malformed};
 
 /// The elements of a listpack that are not taken yet.
+#[derive(Clone)]
 pub(super) struct Listpack(Bytes);
 
 impl Listpack {
@@ -70,6 +71,7 @@ fn backward_len(len: usize) -> usize {
 }
 
 /// The numbers of an intset that are not taken yet.
+#[derive(Clone)]
 pub(super) struct Intset {
     numbers: Bytes,
     width: usize,

@@ -47,12 +47,14 @@ impl Item {
 }
 
 /// The elements of a collection that are not taken yet.
+#[derive(Clone)]
 pub struct Elements {
     rest: Bytes,
     layout: Layout,
 }
 
 /// How elements follow each other, and how many there are still to come.
+#[derive(Clone)]
 enum Layout {
     Strings(u64),
     /// Members and scores in turn.
