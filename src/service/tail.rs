@@ -1,52 +1,47 @@
 //! A queue of bytes that holds memory only while there are any.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 /// Bytes that were received and not yet consumed: the beginning of a request, mostly.
 ///
 /// Appending and consuming are linear in the bytes that pass through, however small the pieces.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
-    bytes: Vec<u8>,
-    /// Bytes at the front that have been consumed.
-    start: usize,
+    bytes: BytesMut,
 }
 
 impl Tail {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.len() == self.start
+        self.bytes.is_empty()
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        &self.bytes
     }
 
-    /// Bytes of memory that it has.
+    /// Bytes of memory that it has, without those that were consumed.
     pub(super) fn capacity(&self) -> usize {
         self.bytes.capacity()
     }
 
     /// The bytes with the memory they lie in; see [`Tail::of_rest`].
     pub(super) fn into_shared(self) -> Bytes {
-        Bytes::from(self.bytes).slice(self.start..)
+        self.bytes.freeze()
     }
 
     /// The tail that is left of `bytes` when so many at the front have been consumed. They stay where
     /// they are unless somebody else has kept a part of them.
-    pub(super) fn of_rest(bytes: Bytes, consumed: usize) -> Self {
-        let rest = bytes.slice(consumed.min(bytes.len())..);
-        drop(bytes);
-        if rest.is_empty() { Self::default() } else { Vec::from(BytesMut::from(rest)).into() }
+    pub(super) fn of_rest(mut bytes: Bytes, consumed: usize) -> Self {
+        bytes.advance(consumed.min(bytes.len()));
+        if bytes.is_empty() { Self::default() } else { Self { bytes: bytes.into() } }
     }
 
     /// Hands out the memory with room for some of the `missing` bytes that are said to follow, of which
     /// so many are `trusted` to; [`Tail::from`] brings it back.
     pub(super) fn lend(&mut self, missing: usize, trusted: usize) -> Vec<u8> {
-        self.bytes.drain(..self.start);
-        self.start = 0;
         self.reserve(1, missing, trusted);
-        std::mem::take(&mut self.bytes)
+        std::mem::take(&mut self.bytes).into()
     }
 
     /// Adds bytes at the end. `missing` bytes are said to follow, these included, and so many are
@@ -55,11 +50,6 @@ impl Tail {
         if bytes.is_empty() {
             return;
         }
-        // Each consumed byte is moved over at most once: the rest moved is no longer than they are.
-        if self.start >= self.bytes.len() - self.start {
-            self.bytes.drain(..self.start);
-            self.start = 0;
-        }
         self.reserve(bytes.len(), missing, trusted);
         self.bytes.extend_from_slice(bytes);
     }
@@ -67,16 +57,20 @@ impl Tail {
     /// Makes room for `least` bytes, or for all that are said to follow; since that may be a lie, for
     /// no more than is `trusted`, or three times what has arrived.
     fn reserve(&mut self, least: usize, missing: usize, trusted: usize) {
-        let room = self.bytes.capacity() - self.bytes.len();
+        let len = self.bytes.len();
+        let room = self.bytes.capacity() - len;
         if room < least && missing > least {
-            let arrived = self.bytes.len() + least;
-            self.bytes.reserve_exact(missing.min(trusted.max(least + 3 * arrived)));
+            let more = missing.min(trusted.max(least + 3 * (len + least)));
+            // Exactly so many: `BytesMut::reserve` doubles.
+            let mut larger = BytesMut::with_capacity(len + more);
+            larger.extend_from_slice(&self.bytes);
+            self.bytes = larger;
         }
     }
 
     /// Forgets bytes at the front. When none are left, the memory goes back.
     pub(super) fn consume(&mut self, count: usize) {
-        self.start = (self.start + count).min(self.bytes.len());
+        self.bytes.advance(count.min(self.bytes.len()));
         if self.is_empty() {
             *self = Self::default();
         }
@@ -85,7 +79,8 @@ impl Tail {
 
 impl From<Vec<u8>> for Tail {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, start: 0 }
+        // The way from a vector to `BytesMut` that keeps the memory.
+        Self { bytes: Bytes::from(bytes).into() }
     }
 }
 
@@ -141,6 +136,32 @@ mod tests {
             tail.consume(all - 1);
         }
         assert!(tail.bytes.capacity() < 1024, "{}", tail.bytes.capacity());
+    }
+
+    /// A pipeline is executed turn by turn: none of them moves all that waits behind it.
+    #[test]
+    fn what_is_left_of_a_shared_tail_stays_where_it_lies() {
+        let mut tail = Tail::default();
+        tail.append(&[3; 1000], 0, 0);
+        let place = tail.bytes().as_ptr();
+        for consumed in 1..=9 {
+            tail = Tail::of_rest(tail.into_shared(), 100);
+            assert_eq!(tail.bytes().as_ptr(), place.wrapping_add(100 * consumed));
+        }
+        tail.append(&[4; 100], 0, 0);
+        assert_eq!(tail.bytes(), [[3; 100], [4; 100]].concat());
+    }
+
+    #[test]
+    fn memory_comes_back_with_the_room_in_it() {
+        let mut tail = Tail::default();
+        tail.append(b"12", 10_000, 0);
+        let mut memory = tail.lend(9998, 10_000);
+        let (place, capacity) = (memory.as_ptr(), memory.capacity());
+        memory.extend(b"34");
+        let tail = Tail::from(memory);
+        assert_eq!((tail.bytes(), tail.bytes().as_ptr()), (&b"1234"[..], place));
+        assert_eq!(tail.capacity(), capacity);
     }
 
     #[test]
