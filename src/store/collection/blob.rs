@@ -81,7 +81,7 @@ impl Blob {
             if to != from {
                 base.add(from).copy_to(base.add(to), at);
             }
-            if to <= from {
+            if to < from || (to == from && new != old) {
                 behind.copy_to(base.add(to + at + new), len - at - old);
             }
             base.add(to + at).write_bytes(0, new);

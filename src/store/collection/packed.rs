@@ -87,13 +87,13 @@ impl Packed {
     /// The offset of an element that is looked for among the first of each `step` elements.
     #[inline]
     pub(super) fn find(&self, element: &Element<'_>, step: usize) -> Option<usize> {
-        let (bytes, mut offset) = (&*self.0, COUNT);
-        while offset < bytes.len() {
-            if element.is_at(&bytes[offset..]) {
-                return Some(offset);
+        let mut rest = self.0.get(COUNT..)?;
+        while !rest.is_empty() {
+            if element.is_at(rest) {
+                return Some(self.0.len() - rest.len());
             }
             for _ in 0..step {
-                offset += size_at(&bytes[offset..]);
+                rest = &rest[size_at(rest)..];
             }
         }
         None
