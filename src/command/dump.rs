@@ -385,7 +385,7 @@ mod tests {
         for (len, score) in [(64, "0"), (65, "-0")] {
             let mut harness = Harness::new();
             let mut writer = Writer::sorted_set(2);
-            for (member, score) in [(&*"a", -0.0), (&"b".repeat(len), 1.0)] {
+            for (member, score) in [("a".to_owned(), -0.0), ("b".repeat(len), 1.0)] {
                 writer.text(member.as_bytes());
                 writer.score(score);
             }
