@@ -138,22 +138,15 @@ fn never_read(server: SocketAddr, course: &Course) -> io::Result<u64> {
 }
 
 /// Sends a million requests in one go, again and again, and reads the replies.
-///
-/// It writes in pieces. On this machine its kernel does the work of two, sends and takes in for the
-/// server as well, and a kernel that is not preemptible does all that one write asks for before anybody
-/// else has that core: milliseconds for a million requests, whoever has the higher priority.
 fn pipeline(server: SocketAddr, course: &Course) -> io::Result<u64> {
     const REQUESTS: usize = 1_000_000;
-    const PIECE: usize = 16 * 1024;
     let stream = TcpStream::connect(server)?;
     let requests = b"*2\r\n$4\r\nINCR\r\n$6\r\ngreedy\r\n".repeat(REQUESTS);
     course.begin();
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut stream = &stream;
-            let mut pieces = requests.chunks(PIECE).cycle();
-            let mut send = |piece| course.goes_on() && stream.write_all(piece).is_ok();
-            while pieces.next().is_some_and(&mut send) {}
+            while course.goes_on() && stream.write_all(&requests).is_ok() {}
             stream.shutdown(Shutdown::Write)
         });
         let mut replies = 0;
