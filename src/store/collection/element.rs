@@ -83,16 +83,23 @@ impl<'a> Element<'a> {
     }
 
     /// True if the element at the front of `bytes` is the same.
-    #[inline]
+    #[inline(always)] // it is the whole of a search
     pub(super) fn is_at(&self, bytes: &[u8]) -> bool {
-        if bytes.first() != Some(&self.head[0]) {
-            return false;
+        bytes.first() == Some(&self.head[0]) && self.ends_as(bytes) && self.is_whole_at(bytes)
+    }
+
+    /// False if the last byte already tells the element at the front of `bytes` from this one: those
+    /// that begin alike mostly end in other digits.
+    #[inline(always)]
+    fn ends_as(&self, bytes: &[u8]) -> bool {
+        match self.text.last() {
+            Some(last) => bytes.get(self.size() - 1) == Some(last),
+            None => true,
         }
+    }
+
+    fn is_whole_at(&self, bytes: &[u8]) -> bool {
         let Some(bytes) = bytes.get(..self.size()) else { return false };
-        // Texts of one length that begin alike mostly do not end alike.
-        if self.text.last().is_some_and(|last| bytes.last() != Some(last)) {
-            return false;
-        }
         let (head, text) = bytes.split_at(self.head_len as usize);
         (head.len() == 1 || head == &self.head[..head.len()]) && text == self.text
     }
@@ -119,6 +126,15 @@ pub(super) fn size_at(bytes: &[u8]) -> usize {
             let (head_len, text_len) = long_text(bytes);
             head_len + text_len
         }
+    }
+}
+
+/// The offset behind the element at an offset.
+#[inline]
+pub(super) fn after(bytes: &[u8], at: usize) -> usize {
+    match bytes[at] {
+        len @ ..SHORT => at + 1 + len as usize,
+        _ => at + size_at(&bytes[at..]),
     }
 }
 

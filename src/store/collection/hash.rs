@@ -83,7 +83,7 @@ impl Hash {
     pub fn get(&self, field: &[u8]) -> Option<Text<'_>> {
         match self.0.look() {
             Look::Small(packed) => {
-                let offset = packed.find(&Element::new(field), PAIR)?;
+                let offset = packed.find::<PAIR>(&Element::new(field))?;
                 Some(packed.at(packed.after(offset)))
             }
             Look::Large(pairs) => pairs.get(field),
@@ -118,7 +118,7 @@ impl Hash {
     /// Removes a field. False if it was not there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
         match self.0.touch() {
-            Touch::Small(packed) => match packed.find(&Element::new(field), PAIR) {
+            Touch::Small(packed) => match packed.find::<PAIR>(&Element::new(field)) {
                 Some(offset) => {
                     packed.remove(offset, PAIR);
                     true
@@ -140,7 +140,7 @@ impl Hash {
     /// Gives a field another deadline, or none. False if it is not there.
     pub fn set_deadline(&mut self, field: &[u8], deadline: Option<u64>) -> bool {
         if let Look::Small(packed) = self.0.look() {
-            let is_there = packed.find(&Element::new(field), PAIR).is_some();
+            let is_there = packed.find::<PAIR>(&Element::new(field)).is_some();
             if deadline.is_none() || !is_there {
                 return is_there;
             }
@@ -277,7 +277,7 @@ impl Hash {
 
 fn set_packed(packed: &mut Packed, field: &[u8], value: &[u8]) -> bool {
     let (field, value) = (Element::new(field), Element::new(value));
-    match packed.find(&field, PAIR) {
+    match packed.find::<PAIR>(&field) {
         Some(offset) => {
             packed.replace(packed.after(offset), &value);
             false

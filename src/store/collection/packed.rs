@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use super::blob::Blob;
-use super::element::{Element, read, size_at, split};
+use super::element::{Element, after, read, split};
 use crate::store::Text;
 use crate::store::prefetch::{FETCHED, prefetch};
 
@@ -70,7 +70,7 @@ impl Packed {
     /// The offset behind the element at an offset.
     #[inline]
     pub(super) fn after(&self, offset: usize) -> usize {
-        offset + size_at(&self.0[offset..])
+        after(&self.0, offset)
     }
 
     #[inline]
@@ -84,17 +84,16 @@ impl Packed {
         Elements { rest: self.0.get(offset..).unwrap_or_default() }
     }
 
-    /// The offset of an element that is looked for among the first of each `step` elements.
+    /// The offset of an element that is looked for among the first of each `STEP` elements.
     #[inline]
-    pub(super) fn find(&self, element: &Element<'_>, step: usize) -> Option<usize> {
-        let mut rest = self.0.get(COUNT..)?;
-        while !rest.is_empty() {
-            if element.is_at(rest) {
-                return Some(self.0.len() - rest.len());
+    pub(super) fn find<const STEP: usize>(&self, element: &Element<'_>) -> Option<usize> {
+        let bytes: &[u8] = &self.0;
+        let mut at = COUNT;
+        while at < bytes.len() {
+            if element.is_at(&bytes[at..]) {
+                return Some(at);
             }
-            for _ in 0..step {
-                rest = &rest[size_at(rest)..];
-            }
+            at = (0..STEP).fold(at, |at, _| after(bytes, at));
         }
         None
     }
@@ -216,11 +215,11 @@ mod tests {
     #[test]
     fn what_is_looked_for_may_be_every_second_element() {
         let packed = packed(&["a", "b", "b", "7", "7", "a"]);
-        let find = |text: &str, step| packed.find(&Element::new(text.as_bytes()), step);
-        assert_eq!(find("b", 1), Some(packed.nth(1)));
-        assert_eq!(find("b", 2), Some(packed.nth(2)));
-        assert_eq!(find("7", 2), Some(packed.nth(4)));
-        assert_eq!(find("c", 1), None);
+        let element = |text: &'static str| Element::new(text.as_bytes());
+        assert_eq!(packed.find::<1>(&element("b")), Some(packed.nth(1)));
+        assert_eq!(packed.find::<2>(&element("b")), Some(packed.nth(2)));
+        assert_eq!(packed.find::<2>(&element("7")), Some(packed.nth(4)));
+        assert_eq!(packed.find::<1>(&element("c")), None);
     }
 
     #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! The fields of a large hash, and when those end that expire.
 
-use super::element::{Element, read, size_at};
+use super::element::{Element, after, read, size_at};
 use super::sequence::{Item, Sequence};
 use super::table::{Table, hash};
 use crate::store::prefetch::{FETCHED, prefetch};
@@ -412,8 +412,7 @@ impl Pair {
     /// Where the value ends.
     #[inline]
     fn end(&self) -> usize {
-        let value = size_at(&self.0);
-        value + size_at(&self.0[value..])
+        after(&self.0, size_at(&self.0))
     }
 
     #[inline]

@@ -91,7 +91,7 @@ impl Set {
         match (self.look(), member) {
             (Look::Integers(integers), Text::Integer(number)) => integers.contains(number),
             (Look::Integers(_), _) => false,
-            (Look::Packed(packed), _) => packed.find(&Element::from(member), 1).is_some(),
+            (Look::Packed(packed), _) => packed.find::<1>(&Element::from(member)).is_some(),
             (Look::Table(members), _) => members.contains(member),
         }
     }
@@ -110,7 +110,7 @@ impl Set {
             (Touch::Integers(_), _) => self.add_text(member, limits),
             (Touch::Packed(packed), _) => {
                 let element = Element::from(member);
-                if packed.find(&element, 1).is_some() {
+                if packed.find::<1>(&element).is_some() {
                     return false;
                 }
                 if packed.len() < limits.packed.entries && member.len() <= limits.packed.value {
@@ -130,7 +130,7 @@ impl Set {
             (Touch::Integers(integers), Text::Integer(number)) => integers.remove(number),
             (Touch::Integers(_), _) => false,
             (Touch::Packed(packed), _) => {
-                let found = packed.find(&Element::from(member), 1);
+                let found = packed.find::<1>(&Element::from(member));
                 if let Some(offset) = found {
                     packed.remove(offset, 1);
                 }

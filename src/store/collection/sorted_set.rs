@@ -95,7 +95,7 @@ impl SortedSet {
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match self.0.look() {
             Look::Small(packed) => {
-                let offset = packed.find(&Element::new(member), PAIR)?;
+                let offset = packed.find::<PAIR>(&Element::new(member))?;
                 Some(score(packed.at(packed.after(offset))))
             }
             Look::Large(ranking) => ranking.score(member),
@@ -119,7 +119,7 @@ impl SortedSet {
     ) -> Update {
         if let Touch::Small(packed) = self.0.touch() {
             let element = Element::new(member);
-            let offset = packed.find(&element, PAIR);
+            let offset = packed.find::<PAIR>(&element);
             let before = offset.map(|offset| score(packed.at(packed.after(offset))));
             let Some(after) = decide(before) else { return Update { before, after: before } };
             if let (Some(offset), Some(before)) = (offset, before) {
@@ -140,7 +140,7 @@ impl SortedSet {
     /// Removes a member. False if it was not there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match self.0.touch() {
-            Touch::Small(packed) => match packed.find(&Element::new(member), PAIR) {
+            Touch::Small(packed) => match packed.find::<PAIR>(&Element::new(member)) {
                 Some(offset) => {
                     packed.remove(offset, PAIR);
                     true
@@ -270,7 +270,22 @@ impl SortedSet {
 /// Whether one member with its score comes before another.
 #[inline]
 pub(super) fn is_before(score: f64, member: &[u8], other_score: f64, other: &[u8]) -> bool {
-    score < other_score || (score == other_score && member < other)
+    score < other_score || (score == other_score && is_less(member, other))
+}
+
+/// Whether a text comes before another. Most differ in their first words, sooner than a call that
+/// compares them has begun.
+#[inline]
+fn is_less(mut text: &[u8], mut other: &[u8]) -> bool {
+    while let (Some((word, rest)), Some((other_word, other_rest))) =
+        (text.split_first_chunk(), other.split_first_chunk())
+    {
+        if word != other_word {
+            return u64::from_be_bytes(*word) < u64::from_be_bytes(*other_word);
+        }
+        (text, other) = (rest, other_rest);
+    }
+    text < other
 }
 
 #[inline]
