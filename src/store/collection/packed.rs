@@ -8,6 +8,7 @@
 //! They are a [`Blob`], without room to spare. Elements are named by their offset, which holds until
 //! something before them changes.
 
+use std::hint::black_box;
 use std::ops::Range;
 
 use super::blob::Blob;
@@ -84,23 +85,22 @@ impl Packed {
         Elements { rest: self.0.get(offset..).unwrap_or_default() }
     }
 
+    /// The offsets of the first of each `STEP` elements, from an offset on.
+    #[inline]
+    pub(super) fn walk<const STEP: usize>(&self, offset: usize) -> Walk<'_, STEP> {
+        Walk { bytes: &self.0, at: offset, size: 0 }
+    }
+
     /// The offset of an element that is looked for among the first of each `STEP` elements.
     #[inline]
     pub(super) fn find<const STEP: usize>(&self, element: &Element<'_>) -> Option<usize> {
         let bytes: &[u8] = &self.0;
-        let mut at = COUNT;
-        while at < bytes.len() {
-            if element.is_at(&bytes[at..]) {
-                return Some(at);
-            }
-            at = (0..STEP).fold(at, |at, _| after(bytes, at));
-        }
-        None
+        self.walk::<STEP>(COUNT).find(|at| element.is_at(&bytes[*at..]))
     }
 
     /// The offset of the element number `index`, or the end.
     pub(super) fn nth(&self, index: usize) -> usize {
-        (0..index.min(self.len())).fold(COUNT, |offset, _| self.after(offset))
+        self.walk::<1>(COUNT).nth(index).unwrap_or(self.end())
     }
 
     /// Puts elements in before the offset.
@@ -160,18 +160,41 @@ impl Packed {
     }
 }
 
+/// Offsets of elements in turn.
+///
+/// Most elements take as many bytes as those before them. That is guessed: the processor is with the
+/// next ones while it still waits for the size of this one.
+pub(super) struct Walk<'a, const STEP: usize> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Of the last step.
+    size: usize,
+}
+
+impl<const STEP: usize> Iterator for Walk<'_, STEP> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        let at = self.at;
+        if at >= self.bytes.len() {
+            return None;
+        }
+        let next = (0..STEP).fold(at, |at, _| after(self.bytes, at));
+        if next - at == self.size {
+            // The compiler would see that this is `next`, and have it waited for.
+            self.at += black_box(self.size);
+        } else {
+            (self.at, self.size) = (next, next - at);
+        }
+        Some(at)
+    }
+}
+
 /// Elements in turn.
 #[derive(Clone, Debug)]
 pub(super) struct Elements<'a> {
     rest: &'a [u8],
-}
-
-impl Elements<'_> {
-    /// Bytes that are left.
-    #[inline]
-    pub(super) fn size(&self) -> usize {
-        self.rest.len()
-    }
 }
 
 impl<'a> Iterator for Elements<'a> {

@@ -357,15 +357,16 @@ fn packed_point_from(
     before: impl Fn(f64, &[u8]) -> bool,
 ) -> (usize, usize) {
     let mut digits = itoa::Buffer::new();
-    let mut elements = packed.iter_from(begin);
-    let (mut rank, mut left) = (0, elements.size());
-    while let (Some(member), Some(at)) = (elements.next(), elements.next()) {
+    let mut rank = 0;
+    for offset in packed.walk::<PAIR>(begin) {
+        let mut pair = packed.iter_from(offset);
+        let (Some(member), Some(at)) = (pair.next(), pair.next()) else { break };
         if !before(score(at), member.bytes(&mut digits)) {
-            break;
+            return (rank, offset);
         }
-        (rank, left) = (rank + 1, elements.size());
+        rank += 1;
     }
-    (rank, packed.end() - left)
+    (rank, packed.end())
 }
 
 #[cfg(test)]
