@@ -10,7 +10,7 @@ use crate::mailbox::ConnId;
 use crate::output::Output;
 use crate::service::PeerAddress;
 
-pub use crate::service::incoming::{LITTLE, Receive};
+pub use crate::service::incoming::Receive;
 
 /// A way to move bytes: io_uring, epoll, or a simulation.
 ///
@@ -112,6 +112,17 @@ pub enum Event<B: Backend + ?Sized> {
     Sent { id: ConnId, output: Box<Output>, result: Result<(), Errno> },
     /// The doorbell rang.
     Woken,
+}
+
+impl<B: Backend + ?Sized> Event<B> {
+    /// The connection that is to be served because of it.
+    #[inline]
+    pub fn asks(&self) -> Option<ConnId> {
+        match self {
+            Self::Received { id, .. } | Self::Filled { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
 }
 
 /// Why a receive has ended.

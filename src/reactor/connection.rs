@@ -15,6 +15,9 @@ use crate::reactor::outgoing::Outgoing;
 use crate::service::incoming::Incoming;
 use crate::service::{Buffers, Next, Served, Service};
 
+/// Bytes received at a time from who has sent more than a turn executes, while others wait.
+const SHARE: usize = 8 * 1024;
+
 /// Unsent replies up to this size are not worth a note: they are about to leave.
 const SMALL_OUTPUT: usize = 16 * 1024;
 
@@ -85,6 +88,8 @@ pub(super) struct Connection<Session> {
     pub(super) active: Instant,
     incoming: Incoming,
     outgoing: Outgoing,
+    /// Its last turn was over before its requests were, and it has sent more ever since.
+    hurries: bool,
     /// Bytes of requests executed in the tick of that number.
     executed: (u64, usize),
     /// The service was told that there is something in the buffers.
@@ -106,6 +111,7 @@ impl<Session> Connection<Session> {
             active: now,
             incoming: Incoming::default(),
             outgoing: Outgoing::default(),
+            hurries: false,
             executed: (0, 0),
             noted: false,
         }
@@ -120,6 +126,7 @@ impl<Session> Connection<Session> {
         if self.phase != Phase::Open {
             return;
         }
+        self.hurries &= bytes.len() == SHARE;
         if self.incoming.is_empty() && !self.owed && self.may_execute(turn) {
             let served = self.serve(bytes.len(), turn, |session, output, now| {
                 service.serve(session, bytes, output, now)
@@ -207,7 +214,7 @@ impl<Session> Connection<Session> {
         let served = serve(&mut self.session, room, turn.now);
         debug_assert!(served.consumed <= len, "a service consumes what it was given");
         let before = if self.executed.0 == turn.tick { self.executed.1 } else { 0 };
-        self.executed = (turn.tick, before + served.consumed);
+        self.executed = (turn.tick, before.saturating_add(served.consumed));
         served
     }
 
@@ -237,7 +244,11 @@ impl<Session> Connection<Session> {
         self.owed = false;
         match next {
             Next::Read { .. } => {}
-            Next::Yield => self.owed = true,
+            Next::Yield => {
+                self.owed = true;
+                self.hurries = true;
+                self.executed.1 = usize::MAX; // others come first
+            }
             Next::Block => self.blocked = true,
             Next::Close => self.drain(service, turn),
         }
@@ -352,12 +363,16 @@ impl<Session> Connection<Session> {
         }
     }
 
-    /// Starts, stops or leaves the receive, as what should be received demands.
-    pub(super) fn next_recv(&mut self, limits: &Limits) -> NextRecv {
+    /// Starts, stops or leaves the receive, as what should be received demands. Who hurries does not
+    /// get a stream if the tick `is_shared`: it would bring all that has come, which takes its time.
+    pub(super) fn next_recv(&mut self, limits: &Limits, is_shared: bool) -> NextRecv {
         let wants_bytes = self.wants_bytes(limits);
         match self.recv {
             Recv::Idle if wants_bytes => {
-                let receive = self.incoming.next_receive();
+                let receive = match self.incoming.next_receive() {
+                    Receive::Stream if is_shared && self.hurries => Receive::Once(SHARE),
+                    receive => receive,
+                };
                 let streams = matches!(receive, Receive::Stream);
                 self.recv = if streams { Recv::Streaming } else { Recv::Single };
                 NextRecv::Start(receive)

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::mailbox::{ConnId, Doorbell};
 use crate::output::Output;
 use crate::reactor::backend::{
-    Backend, Endpoint, Engine, Errno, Event, LITTLE, Receive, RecvEnd, Sending, Wait,
+    Backend, Endpoint, Engine, Errno, Event, Receive, RecvEnd, Sending, Wait,
 };
 use crate::reactor::listener::Listener;
 use crate::reactor::slab::Blocks;
@@ -217,7 +217,7 @@ impl Epoll {
         let (fd, start) = (slot.fd.as_fd(), self.filled);
         let room = match &receive {
             Receive::Stream => MOST.min(ARENA - start),
-            Receive::Little => LITTLE,
+            Receive::Once(most) => (*most).min(ARENA - start),
             Receive::Into(memory) => memory.capacity() - memory.len(),
         };
         self.stats.operations.add(1);
@@ -369,7 +369,7 @@ impl Backend for Epoll {
         let end = RecvEnd::Stopped;
         self.pending.extend(slot.receive.take().map(|receive| match receive {
             Receive::Into(memory) => Event::Filled { id, memory, end: Some(end) },
-            Receive::Stream | Receive::Little => Event::RecvEnded { id, end },
+            Receive::Stream | Receive::Once(_) => Event::RecvEnded { id, end },
         }));
     }
 

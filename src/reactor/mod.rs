@@ -9,6 +9,7 @@ mod limits;
 mod links;
 pub mod listener;
 mod outgoing;
+mod sharing;
 pub mod simulated;
 mod slab;
 pub mod socket;
@@ -33,6 +34,7 @@ use crate::service::{Peer, Service};
 use backend::{Backend, Errno, Event, RecvEnd, Wait};
 use buffers::Outputs;
 use connection::{Connection, NextRecv, Recv, Turn};
+use sharing::Sharing;
 use slab::Slab;
 
 pub use limits::{Limits, LiveLimits};
@@ -100,6 +102,7 @@ pub struct Reactor<B: Backend, S: Service> {
     tick: u64,
     /// When something happened last.
     active: Instant,
+    sharing: Sharing,
     /// Listeners that rest, and until when.
     pauses: Vec<(usize, Instant)>,
     /// When connections that do nothing were looked at last.
@@ -128,6 +131,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             now,
             tick: 0,
             active: now.steady,
+            sharing: Sharing::default(),
             pauses: Vec::new(),
             patrolled: now.steady,
             next_peer: 0,
@@ -198,12 +202,14 @@ impl<B: Backend, S: Service> Reactor<B, S> {
 
     /// Executes what has arrived.
     fn serve(&mut self) {
-        self.service.enter();
-        self.keep_time();
-        self.read_mail();
         // New turns are listed after serving: who yields now goes on in the next tick.
         let mut due = std::mem::take(&mut self.run_list);
         let mut events = std::mem::take(&mut self.events);
+        let asking = events.iter().filter_map(Event::asks).chain(due.iter().copied());
+        self.sharing.note(asking, self.now.steady);
+        self.service.enter(self.sharing.is_on(self.now.steady));
+        self.keep_time();
+        self.read_mail();
         self.look_ahead(&events);
         events.drain(..).for_each(|event| self.handle(event));
         self.events = events;
@@ -232,6 +238,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
     /// Starts one send for each connection that has something to say, and starts or stops receiving
     /// as its limits ask.
     fn send(&mut self) {
+        let is_shared = self.sharing.is_on(self.now.steady);
         let limits = &self.options.limits;
         let mut turn = Turn::new(self.now, self.tick, limits, &mut self.outputs);
         for &id in &self.touched {
@@ -252,7 +259,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
             if let Some(buffers) = connection.note(held) {
                 self.service.note(&connection.session, buffers);
             }
-            match connection.next_recv(limits) {
+            match connection.next_recv(limits, is_shared) {
                 NextRecv::Start(receive) => self.backend.start_recv(id, receive),
                 NextRecv::Stop => self.backend.stop_recv(id),
                 NextRecv::Leave => {}

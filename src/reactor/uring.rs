@@ -15,7 +15,7 @@ use io_uring::{cqueue, opcode, squeue};
 use crate::mailbox::{ConnId, Doorbell};
 use crate::output::Output;
 use crate::reactor::backend::{
-    Backend, Endpoint, Engine, Errno, Event, LITTLE, Receive, RecvEnd, Sending, Wait,
+    Backend, Endpoint, Engine, Errno, Event, Receive, RecvEnd, Sending, Wait,
 };
 use crate::reactor::buf_ring::{BufRing, Filled, GROUP};
 use crate::reactor::listener::Listener;
@@ -439,7 +439,7 @@ impl Backend for Uring {
         let entry = match receive {
             Receive::Stream if multishot => opcode::RecvMulti::new(fd, GROUP).build(),
             Receive::Stream => once(0),
-            Receive::Little => once(LITTLE as u32),
+            Receive::Once(most) => once(most as u32),
             Receive::Into(memory) => {
                 let room = slot.filling.insert(memory).spare_capacity_mut();
                 let len = room.len().min(MAX_RECV) as u32;

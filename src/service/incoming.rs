@@ -59,7 +59,7 @@ impl Incoming {
             return Receive::Stream;
         }
         if self.missing < LITTLE {
-            return Receive::Little;
+            return Receive::Once(LITTLE);
         }
         self.lent = self.tail.bytes().len();
         Receive::Into(self.tail.lend(self.missing, self.trusted()))
@@ -116,15 +116,15 @@ impl Incoming {
 pub enum Receive {
     /// Whatever comes, again and again.
     Stream,
-    /// A little of what comes next, once.
-    Little,
+    /// What comes next, once, and no more bytes than so many.
+    Once(usize),
     /// What comes next, once, into the room behind the bytes in this memory. There is some.
     /// It comes back with what has come.
     Into(Vec<u8>),
 }
 
-/// Bytes that [`Receive::Little`] brings at most: more than the beginning of a request mostly has.
-pub const LITTLE: usize = 1024;
+/// More bytes than the beginning of a request mostly has.
+const LITTLE: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -164,7 +164,10 @@ mod tests {
         let Receive::Into(mut memory) = incoming.next_receive() else { panic!("it goes on") };
         memory.resize(SHARED_FROM, 0);
         assert_eq!(incoming.take_back(memory), SHARED_FROM - 9);
-        assert!(matches!(incoming.next_receive(), Receive::Little), "a few bytes are missing");
+        assert!(
+            matches!(incoming.next_receive(), Receive::Once(LITTLE)),
+            "a few bytes are missing"
+        );
         incoming.arrived(b"67890");
         assert!(incoming.may_be_whole());
         let served = incoming.lend(|bytes, memory| {
@@ -173,7 +176,10 @@ mod tests {
             consume(bytes.len())
         });
         incoming.keep(&[], served.consumed, 0);
-        assert!(matches!(incoming.next_receive(), Receive::Little), "the next may be large, too");
+        assert!(
+            matches!(incoming.next_receive(), Receive::Once(LITTLE)),
+            "the next may be large, too"
+        );
         incoming.keep(&[], 10, 0);
         assert!(matches!(incoming.next_receive(), Receive::Stream), "it was not");
     }

@@ -25,8 +25,11 @@ use crate::store::Keyspace;
 /// A connection's turn ends when this many bytes of replies are waiting: buffers up to this size are kept.
 const TURN_OUTPUT: usize = 64 * 1024;
 
-/// A connection's turn ends when this many bytes of requests were run.
+/// A connection's turn ends when this many bytes of requests were run,
 const TURN_INPUT: usize = 64 * 1024;
+
+/// or this many requests, if others wait for its end: they take some 50 µs.
+const SHARED_TURN: usize = 512;
 
 /// The longest that one round of active expiry may take.
 const SWEEP_TIME: Duration = Duration::from_millis(1);
@@ -55,6 +58,8 @@ pub struct Kv {
     pipeline: Pipeline,
     look_ahead: LookAhead,
     running: Running,
+    /// Requests after which a turn ends.
+    turn: usize,
     /// When the next round of active expiry is due.
     next_sweep: Option<Instant>,
     /// Until when this reactor's blocked clients wait, with their numbers.
@@ -79,9 +84,10 @@ impl Kv {
 
     fn with(worker: Worker) -> Self {
         let (pipeline, look_ahead) = (Pipeline::default(), LookAhead::default());
-        let (running, deadlines) = (Running::default(), BTreeSet::new());
+        let (running, turn) = (Running::default(), usize::MAX);
+        let (next_sweep, deadlines) = (None, BTreeSet::new());
         let client_memory = ClientMemory::default();
-        Self { worker, pipeline, look_ahead, running, next_sweep: None, deadlines, client_memory }
+        Self { worker, pipeline, look_ahead, running, turn, next_sweep, deadlines, client_memory }
     }
 
     /// Runs the whole requests at the front of `input`, which lies in `memory` if that is shared.
@@ -94,7 +100,7 @@ impl Kv {
         output: &mut Output,
         now: Now,
     ) -> Served {
-        let mut consumed = 0;
+        let (mut consumed, mut left) = (0, self.turn);
         loop {
             let rest = &input[consumed..];
             let limits = self.limits(session);
@@ -114,7 +120,9 @@ impl Kv {
                 }
             }
             consumed += self.pipeline.end(requests);
+            left = left.saturating_sub(requests);
             match then {
+                Then::GoOn if left == 0 => return Served { consumed, next: Next::Yield },
                 Then::GoOn => {}
                 Then::Wait { missing } => {
                     session.unfinished = self.pipeline.take_unfinished();
@@ -341,7 +349,8 @@ impl Service for Kv {
         b"-ERR max number of clients reached\r\n"
     }
 
-    fn enter(&mut self) {
+    fn enter(&mut self, is_shared: bool) {
+        self.turn = if is_shared { SHARED_TURN } else { usize::MAX };
         self.worker.keyspace.enter();
     }
 
@@ -401,7 +410,7 @@ mod tests {
         let mut output = Output::new();
         let mut last = Served { consumed: 0, next: Next::Close };
         for input in inputs {
-            kv.enter();
+            kv.enter(false);
             last = kv.serve(&mut harness.session, input, &mut output, harness.now);
             kv.leave();
         }
@@ -424,7 +433,7 @@ mod tests {
         for input in [all.clone(), vec![&all.concat().repeat(10)]].concat() {
             let mut round = || {
                 output.clear();
-                kv.enter();
+                kv.enter(false);
                 kv.foresee(&harness.session, input.as_bytes());
                 kv.serve(&mut harness.session, input.as_bytes(), &mut output, harness.now);
                 kv.leave();

@@ -85,8 +85,9 @@ pub trait Service {
         b""
     }
 
-    /// A tick is about to serve its connections; [`Service::leave`] follows when all are served.
-    fn enter(&mut self) {}
+    /// A tick is about to serve its connections; [`Service::leave`] follows when all are served. If
+    /// it `is_shared`, others wait while one of them has its turn.
+    fn enter(&mut self, _is_shared: bool) {}
 
     /// The tick has served its connections.
     fn leave(&mut self) {}

@@ -28,9 +28,9 @@ fn ask_and_hear(simulation: &mut Simulation<torc::service::kv::Kv>, ordinary: &[
 #[test]
 fn a_pipeline_of_a_million_starves_nobody() {
     const MILLION: usize = 1_000_000;
-    let options = Options::default();
-    let bytes_per_tick = options.limits.bytes_per_tick;
-    let mut simulation = Simulation::new(1, Faults::NONE, options, usize::MAX, kv);
+    /// Of the pipeline's requests, as many are executed in a turn while others are there.
+    const TURN: usize = 512;
+    let mut simulation = Simulation::new(1, Faults::NONE, Options::default(), usize::MAX, kv);
     let greedy = simulation.connect();
     let ordinary: Vec<_> = (0..ORDINARY).map(|_| simulation.connect()).collect();
     simulation.settle();
@@ -40,8 +40,9 @@ fn a_pipeline_of_a_million_starves_nobody() {
     while answered < MILLION {
         ask_and_hear(&mut simulation, &ordinary);
         let more = lines(&greedy.read());
-        let most = TURNS * 2 * bytes_per_tick / request.len();
-        assert!(more <= most, "{more} requests of one client between two of another");
+        // Nobody else had asked when the first turn began, which takes what it likes.
+        let is_first = answered == 0;
+        assert!(more <= TURNS * TURN || is_first, "{more} requests between two of another client");
         answered += more;
         rounds += 1;
         assert!(rounds < 100_000, "the pipeline itself must not starve: {answered} answered");

@@ -173,6 +173,28 @@ fn a_slow_reader_is_neither_read_nor_executed() {
 }
 
 #[test]
+fn who_has_more_than_a_turns_worth_gets_no_stream_while_others_wait() {
+    let mut bench = Bench::new();
+    let next = |bench: &mut Bench, is_shared| {
+        bench.connection.recv = Recv::Idle;
+        match bench.connection.next_recv(&bench.limits, is_shared) {
+            NextRecv::Start(receive) => receive,
+            other => panic!("{other:?}"),
+        }
+    };
+    bench.limits.bytes_per_tick = 2 * SHARE;
+    assert!(matches!(next(&mut bench, true), Receive::Stream));
+    bench.arrived(".a\nb\n");
+    assert!(matches!(next(&mut bench, true), Receive::Once(SHARE)));
+    assert!(matches!(next(&mut bench, false), Receive::Stream));
+    bench.run();
+    bench.arrived(&"x".repeat(SHARE));
+    assert!(matches!(next(&mut bench, true), Receive::Once(SHARE)), "there may be more");
+    bench.arrived("\n");
+    assert!(matches!(next(&mut bench, true), Receive::Stream), "that was all");
+}
+
+#[test]
 fn a_connection_is_closed_once_for_what_it_takes() {
     let mut bench = Bench::new();
     bench.limits.output.hard = 8;

@@ -15,7 +15,7 @@ use crate::clock::Now;
 use crate::mailbox::{ConnId, Doorbell};
 use crate::output::Output;
 use crate::peer::PeerAddress;
-use crate::reactor::backend::{Endpoint, Errno, Event, LITTLE, Receive, RecvEnd, Sending, Wait};
+use crate::reactor::backend::{Endpoint, Errno, Event, Receive, RecvEnd, Sending, Wait};
 
 type Events = Vec<Event<Simulated>>;
 
@@ -228,7 +228,7 @@ impl Network {
         self.hosts[at].used.insert(id);
         let has_room = match &receive {
             Receive::Into(memory) => memory.len() < memory.capacity(),
-            Receive::Stream | Receive::Little => true,
+            Receive::Stream | Receive::Once(_) => true,
         };
         self.check(has_room, "receives into memory without room");
         let link = self.link(at, id, "receives");
@@ -463,7 +463,7 @@ impl Network {
     fn bring(&mut self, at: usize, index: usize, id: ConnId, events: &mut Events) {
         let most = match &self.links[index].recv {
             Some(Receive::Into(memory)) => memory.capacity() - memory.len(),
-            Some(Receive::Little) => self.faults.buffer_len.min(LITTLE),
+            Some(Receive::Once(most)) => self.faults.buffer_len.min(*most),
             _ => self.faults.buffer_len,
         };
         let whole = self.links[index].to_server.len().min(most);

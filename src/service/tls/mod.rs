@@ -302,8 +302,8 @@ impl<S: Service> Service for Tls<S> {
         if self.is_secure(address) { UNSAID } else { self.inner.refusal(address) }
     }
 
-    fn enter(&mut self) {
-        self.inner.enter();
+    fn enter(&mut self, is_shared: bool) {
+        self.inner.enter(is_shared);
     }
 
     fn leave(&mut self) {
