@@ -98,10 +98,23 @@ fn idle(server: SocketAddr, course: &Course) -> io::Result<u64> {
 /// otherwise the ports of all that have gone would be taken for a minute.
 fn come_and_go(server: SocketAddr, course: &Course) -> io::Result<u64> {
     const PER_S: u32 = 20_000;
+    const THREADS: u32 = 2;
+    course.begin();
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| scope.spawn(|| come_and_go_at(PER_S / THREADS, server, course)))
+            .collect();
+        let counts = threads
+            .into_iter()
+            .map(|thread| thread.join().map_err(|_| io::Error::other("a thread panicked"))?);
+        counts.sum()
+    })
+}
+
+fn come_and_go_at(per_s: u32, server: SocketAddr, course: &Course) -> io::Result<u64> {
     /// As many are there at a time.
     const TOGETHER: usize = 16;
-    course.begin();
-    let (mut pace, mut connections) = (Pace::of(PER_S), 0);
+    let (mut pace, mut connections) = (Pace::of(per_s), 0);
     let mut here = Vec::with_capacity(TOGETHER);
     while course.goes_on() {
         while here.len() < TOGETHER && pace.next(Instant::now()).is_some() {

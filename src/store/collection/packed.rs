@@ -100,7 +100,7 @@ impl Packed {
 
     /// The offset of the element number `index`, or the end.
     pub(super) fn nth(&self, index: usize) -> usize {
-        self.walk::<1>(COUNT).nth(index).unwrap_or(self.end())
+        self.walk::<1>(COUNT).nth(index).unwrap_or_else(|| self.end())
     }
 
     /// Puts elements in before the offset.
