@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use experiment::comparison::Spread;
 use experiment::machine::Caption;
 use experiment::options::Options;
 use experiment::place::Place;
@@ -60,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let engines = ["io_uring", "epoll"].map(|backend| Contender::torc(backend, backend, "kv"));
     let caption = Caption::of("stalls", &options, &place, &engines);
     fs::create_dir_all(&options.out)?;
-    let text = caption.without_rounds().list();
+    let text = caption.list();
     println!("{text}");
     let elements = if options.test { 10_000 } else { ELEMENTS };
     let watched = if options.test { options.time } else { WATCHED };
@@ -68,21 +69,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     table.heading(COLUMNS);
     for engine in &engines {
         for (name, once, each) in VALUES.iter().filter(|value| options.wants(value.0)) {
-            let server = engine.start(&place)?;
-            let mut talk = Talk::connect(server.address)?;
-            fill(&mut talk, once, each, elements)?;
-            for way in WAYS {
-                talk.ask("COPY big copy")?;
-                let stall = watch(&mut talk, server.address, way, watched)?;
-                table.line(&stall.row(name, way, &engine.name), COLUMNS);
+            let mut stalls = WAYS.map(|_| Vec::new());
+            for _ in 0..options.rounds {
+                let server = engine.start(&place)?;
+                let mut talk = Talk::connect(server.address)?;
+                fill(&mut talk, once, each, elements)?;
+                for (way, stalls) in WAYS.iter().zip(&mut stalls) {
+                    talk.ask("COPY big copy")?;
+                    stalls.push(watch(&mut talk, server.address, way, watched)?);
+                }
+            }
+            for (way, stalls) in WAYS.iter().zip(&stalls) {
+                table.line(&row(name, way, &engine.name, stalls), COLUMNS);
             }
         }
         for way in ["FLUSHALL ASYNC", "FLUSHALL"].iter().filter(|_| options.wants("keys")) {
-            let server = engine.start(&place)?;
-            let mut talk = Talk::connect(server.address)?;
-            fill(&mut talk, "MSET", "key:{n} value", elements)?;
-            let stall = watch(&mut talk, server.address, way, watched)?;
-            table.line(&stall.row("keys", way, &engine.name), COLUMNS);
+            let stalls = (0..options.rounds).map(|_| {
+                let server = engine.start(&place)?;
+                let mut talk = Talk::connect(server.address)?;
+                fill(&mut talk, "MSET", "key:{n} value", elements)?;
+                watch(&mut talk, server.address, way, watched)
+            });
+            let stalls: Vec<Stall> = stalls.collect::<Result<_, _>>()?;
+            table.line(&row("keys", way, &engine.name, &stalls), COLUMNS);
         }
     }
     table.save(&options.out, "stalls", &text)?;
@@ -141,17 +150,21 @@ fn watch(
     })
 }
 
-impl Stall {
-    fn row(&self, what: &str, how: &str, backend: &str) -> [String; 7] {
-        let us = |ns: u64| format!("{:.0}", ns as f64 / 1e3);
-        [
-            what.to_owned(),
-            how.replace(" copy", ""),
-            backend.to_owned(),
-            format!("{:.2}", self.reply.as_secs_f64() * 1e3),
-            us(self.others.value_at_quantile(0.5)),
-            us(self.others.value_at_quantile(0.99)),
-            us(self.others.max()),
-        ]
-    }
+/// The medians of the rounds.
+fn row(what: &str, how: &str, backend: &str, stalls: &[Stall]) -> [String; 7] {
+    let median = |figure: &dyn Fn(&Stall) -> f64, digits: usize| {
+        let spread = Spread::of(stalls.iter().map(figure).map(Some));
+        spread.map_or_else(String::new, |spread| format!("{:.digits$}", spread.median))
+    };
+    let quantile =
+        |quantile| median(&|stall| stall.others.value_at_quantile(quantile) as f64 / 1e3, 0);
+    [
+        what.to_owned(),
+        how.replace(" copy", ""),
+        backend.to_owned(),
+        median(&|stall| stall.reply.as_secs_f64() * 1e3, 2),
+        quantile(0.5),
+        quantile(0.99),
+        quantile(1.0),
+    ]
 }
