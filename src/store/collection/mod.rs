@@ -8,12 +8,14 @@
 mod blob;
 mod chunk;
 mod chunks;
+mod deadlines;
 mod element;
 mod form;
 mod hash;
 mod integers;
 mod list;
 mod packed;
+mod pair;
 mod pairs;
 mod ranking;
 mod sequence;

@@ -1,10 +1,11 @@
 //! The fields of a large hash, and when those end that expire.
 
-use super::element::{Element, after, read, size_at};
-use super::sequence::{Item, Sequence};
+use super::deadlines::Deadlines;
+use super::element::Element;
+use super::pair::Pair;
+use super::sequence::Item;
 use super::table::{Table, hash};
-use crate::store::prefetch::{FETCHED, prefetch};
-use crate::store::{Text, free};
+use crate::store::Text;
 
 /// Fields, each with a value and perhaps a deadline, in milliseconds since the Unix epoch.
 ///
@@ -59,7 +60,7 @@ impl Pairs {
     #[inline]
     fn find(&self, field: &[u8]) -> Option<&Pair> {
         let name = Element::text(field);
-        let pair = self.table.find(hash(field), |pair| name.is_at(&pair.0))?;
+        let pair = self.table.find(hash(field), |pair| pair.is_named(&name))?;
         (!pair.ends_before(self.horizon())).then_some(pair)
     }
 
@@ -75,9 +76,9 @@ impl Pairs {
         let hash = hash(field);
         let horizon = self.horizon();
         if horizon > 0 {
-            self.take(hash, |pair| pair.ends_before(horizon) && name.is_at(&pair.0));
+            self.take(hash, |pair| pair.ends_before(horizon) && pair.is_named(&name));
         }
-        let Some(pair) = self.table.find_mut(hash, |pair| name.is_at(&pair.0)) else {
+        let Some(pair) = self.table.find_mut(hash, |pair| pair.is_named(&name)) else {
             self.add(hash, Pair::new(&name, &value, None));
             if let Ends::At(at) = ends {
                 self.set_deadline(field, Some(at));
@@ -99,7 +100,7 @@ impl Pairs {
     pub(super) fn set_deadline(&mut self, field: &[u8], deadline: Option<u64>) -> bool {
         let name = Element::text(field);
         let (hash, horizon) = (hash(field), self.horizon());
-        let pair = self.table.find_mut(hash, |pair| name.is_at(&pair.0));
+        let pair = self.table.find_mut(hash, |pair| pair.is_named(&name));
         let Some(pair) = pair.filter(|pair| !pair.ends_before(horizon)) else { return false };
         let before = pair.deadline();
         pair.set_deadline(deadline, &mut self.bytes);
@@ -113,14 +114,14 @@ impl Pairs {
     }
 
     fn add(&mut self, hash: u64, pair: Pair) {
-        self.bytes += pair.0.len();
+        self.bytes += pair.heap_size();
         self.table.insert(hash, pair, Pair::hash);
     }
 
     /// Removes a field. False if it was not there.
     pub(super) fn remove(&mut self, field: &[u8]) -> bool {
         let (name, horizon) = (Element::text(field), self.horizon());
-        let gone = self.take(hash(field), |pair| name.is_at(&pair.0));
+        let gone = self.take(hash(field), |pair| pair.is_named(&name));
         gone.is_some_and(|pair| !pair.ends_before(horizon))
     }
 
@@ -134,7 +135,7 @@ impl Pairs {
     /// As [`Pairs::take`], of one that the deadlines know no more.
     fn extract(&mut self, hash: u64, is: impl FnMut(&Pair) -> bool) -> Option<Pair> {
         let pair = self.table.remove(hash, is, Pair::hash)?;
-        self.bytes -= pair.0.len();
+        self.bytes -= pair.heap_size();
         Some(pair)
     }
 
@@ -253,174 +254,6 @@ pub enum Ends {
     At(u64),
 }
 
-/// A field may still be read in the millisecond in which it ends, as a key may.
-#[inline]
-fn is_due(deadline: u64, now_ms: u64) -> bool {
-    now_ms > deadline
-}
-
-/// The deadlines in order, each with the hash of its field.
-#[derive(Clone, Default)]
-struct Deadlines {
-    order: Sequence<u64, u64, LEAF>,
-    /// Fields that end before this are hidden.
-    horizon: u64,
-    /// How many are.
-    hidden: usize,
-}
-
-/// Most hashes have few deadlines: one leaf of 248 bytes.
-const LEAF: usize = 15;
-
-impl Deadlines {
-    fn heap_size(&self) -> usize {
-        size_of::<Self>() + self.order.heap_size()
-    }
-
-    #[inline]
-    fn soonest(&self) -> Option<u64> {
-        self.order.first().map(|first| first.score)
-    }
-
-    /// How many have passed.
-    #[inline]
-    fn due(&self, now_ms: u64) -> usize {
-        if !self.soonest().is_some_and(|at| is_due(at, now_ms)) {
-            return 0;
-        }
-        self.order.partition_point(|item| is_due(item.score, now_ms))
-    }
-
-    fn insert(&mut self, at: u64, hash: u64) {
-        self.order.insert(Item { score: at, id: hash }, |item| (item.score, item.id) < (at, hash));
-        self.hidden += usize::from(at < self.horizon);
-    }
-
-    fn remove(&mut self, at: u64, hash: u64) {
-        self.order.remove(|item| (item.score, item.id) <= (at, hash));
-        self.hidden -= usize::from(at < self.horizon);
-    }
-
-    fn take_first(&mut self, count: usize) -> Vec<Item<u64, u64>> {
-        let mut first = Vec::with_capacity(count);
-        self.order.visit(0..count, false, |ats, hashes| {
-            first.extend(ats.iter().zip(hashes).map(|(at, hash)| Item { score: *at, id: *hash }));
-        });
-        self.order.remove_range(0..count, |_| ());
-        first
-    }
-}
-
-impl Drop for Deadlines {
-    fn drop(&mut self) {
-        if self.order.len() > free::MANY {
-            free::later(self.order.about_size(), std::mem::take(&mut self.order).into_parts());
-        }
-    }
-}
-
-/// A field, which is always text, its value, and eight bytes of deadline if it has one, in one
-/// allocation.
-#[derive(Clone)]
-struct Pair(Box<[u8]>);
-
-const DEADLINE: usize = size_of::<u64>();
-
-impl Pair {
-    fn new(field: &Element<'_>, value: &Element<'_>, deadline: Option<u64>) -> Self {
-        let mut bytes = vec![0; Self::size(field, value, deadline)].into_boxed_slice();
-        field.write(&mut bytes);
-        let mut pair = Self(bytes);
-        pair.write(field.size(), value, deadline);
-        pair
-    }
-
-    fn size(field: &Element<'_>, value: &Element<'_>, deadline: Option<u64>) -> usize {
-        field.size() + value.size() + deadline.map_or(0, |_| DEADLINE)
-    }
-
-    /// Writes what comes after the field, which takes `name` bytes.
-    fn write(&mut self, name: usize, value: &Element<'_>, deadline: Option<u64>) {
-        value.write(&mut self.0[name..]);
-        if let Some(at) = deadline {
-            self.0[name + value.size()..].copy_from_slice(&at.to_le_bytes());
-        }
-    }
-
-    /// Puts another value and deadline behind the same field; corrects the sum of all `bytes`.
-    fn change(
-        &mut self,
-        field: &Element<'_>,
-        value: &Element<'_>,
-        deadline: Option<u64>,
-        bytes: &mut usize,
-    ) {
-        let size = Self::size(field, value, deadline);
-        if self.0.len() == size {
-            self.write(field.size(), value, deadline);
-        } else {
-            *bytes = *bytes + size - self.0.len();
-            *self = Self::new(field, value, deadline);
-        }
-    }
-
-    fn set_deadline(&mut self, deadline: Option<u64>, bytes: &mut usize) {
-        let end = self.end();
-        *bytes -= self.0.len();
-        let mut all = std::mem::take(&mut self.0).into_vec();
-        all.truncate(end);
-        if let Some(at) = deadline {
-            all.reserve_exact(DEADLINE);
-            all.extend(at.to_le_bytes());
-        }
-        self.0 = all.into_boxed_slice();
-        *bytes += self.0.len();
-    }
-
-    #[inline]
-    fn fetch_ahead(&self) {
-        prefetch(self.0.as_ptr(), self.0.len().min(FETCHED));
-    }
-
-    #[inline]
-    fn field(&self) -> &[u8] {
-        match read(&self.0) {
-            Text::Plain(field) => field,
-            _ => &[],
-        }
-    }
-
-    #[inline]
-    fn value(&self) -> Text<'_> {
-        read(&self.0[size_at(&self.0)..])
-    }
-
-    fn texts(&self) -> (Text<'_>, Text<'_>) {
-        (Text::Plain(self.field()), self.value())
-    }
-
-    #[inline]
-    fn deadline(&self) -> Option<u64> {
-        self.0[self.end()..].first_chunk().map(|at| u64::from_le_bytes(*at))
-    }
-
-    #[inline]
-    fn ends_before(&self, horizon: u64) -> bool {
-        horizon > 0 && self.deadline().is_some_and(|at| at < horizon)
-    }
-
-    /// Where the value ends.
-    #[inline]
-    fn end(&self) -> usize {
-        after(&self.0, size_at(&self.0))
-    }
-
-    #[inline]
-    fn hash(&self) -> u64 {
-        hash(self.field())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -448,7 +281,7 @@ mod tests {
         if hidden == 0 {
             assert_eq!(pairs.soonest(), deadlines.into_iter().min());
         }
-        assert_eq!(pairs.bytes, pairs.table.iter().map(|pair| pair.0.len()).sum::<usize>());
+        assert_eq!(pairs.bytes, pairs.table.iter().map(|pair| pair.heap_size()).sum::<usize>());
         all
     }
 
@@ -528,7 +361,7 @@ mod tests {
         pairs.set(b"field", b"value", Ends::Never);
         let before = (pairs.bytes, pairs.heap_size());
         assert!(pairs.set_deadline(b"field", Some(7)));
-        assert_eq!(pairs.bytes, before.0 + DEADLINE);
+        assert_eq!(pairs.bytes, before.0 + size_of::<u64>());
         assert!(pairs.set_deadline(b"field", None));
         assert_eq!((pairs.bytes, pairs.heap_size()), before);
     }
