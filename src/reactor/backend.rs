@@ -12,6 +12,10 @@ use crate::service::PeerAddress;
 
 pub use crate::service::incoming::Receive;
 
+/// Bytes received at a time from who has sent more than a turn executes, while others wait. A receive
+/// buffer holds as many: if less comes, that was all there was.
+pub const SHARE: usize = 8 * 1024;
+
 /// A way to move bytes: io_uring, epoll, or a simulation.
 ///
 /// The reactor keeps at most one receive and one send in flight per connection, and closes a

@@ -8,15 +8,12 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Now;
 use crate::output::Output;
-use crate::reactor::backend::{Receive, RecvEnd, Sending};
+use crate::reactor::backend::{Receive, RecvEnd, SHARE, Sending};
 use crate::reactor::buffers::Outputs;
 use crate::reactor::limits::{Excess, Limits};
 use crate::reactor::outgoing::Outgoing;
 use crate::service::incoming::Incoming;
 use crate::service::{Buffers, Next, Served, Service};
-
-/// Bytes received at a time from who has sent more than a turn executes, while others wait.
-const SHARE: usize = 8 * 1024;
 
 /// Unsent replies up to this size are not worth a note: they are about to leave.
 const SMALL_OUTPUT: usize = 16 * 1024;
@@ -88,9 +85,9 @@ pub(super) struct Connection<Session> {
     pub(super) active: Instant,
     incoming: Incoming,
     outgoing: Outgoing,
-    /// Its last turn was over before its requests were, and it has sent more ever since.
+    /// A turn of its has ended early, and no receive since has brought less than it could.
     hurries: bool,
-    /// Bytes of requests executed in the tick of that number.
+    /// Bytes of requests executed in the tick of that number; [`usize::MAX`] once its turn has ended.
     executed: (u64, usize),
     /// The service was told that there is something in the buffers.
     noted: bool,
@@ -126,7 +123,7 @@ impl<Session> Connection<Session> {
         if self.phase != Phase::Open {
             return;
         }
-        self.hurries &= bytes.len() == SHARE;
+        self.hurries &= bytes.len() >= SHARE;
         if self.incoming.is_empty() && !self.owed && self.may_execute(turn) {
             let served = self.serve(bytes.len(), turn, |session, output, now| {
                 service.serve(session, bytes, output, now)
@@ -247,7 +244,7 @@ impl<Session> Connection<Session> {
             Next::Yield => {
                 self.owed = true;
                 self.hurries = true;
-                self.executed.1 = usize::MAX; // others come first
+                self.executed.1 = usize::MAX;
             }
             Next::Block => self.blocked = true,
             Next::Close => self.drain(service, turn),
@@ -363,8 +360,8 @@ impl<Session> Connection<Session> {
         }
     }
 
-    /// Starts, stops or leaves the receive, as what should be received demands. Who hurries does not
-    /// get a stream if the tick `is_shared`: it would bring all that has come, which takes its time.
+    /// Starts, stops or leaves the receive, as what should be received demands. Who hurries gets no
+    /// new stream if the tick `is_shared`: it would bring all that has come, which takes its time.
     pub(super) fn next_recv(&mut self, limits: &Limits, is_shared: bool) -> NextRecv {
         let wants_bytes = self.wants_bytes(limits);
         match self.recv {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::backend::Backend;
+use super::backend::{Backend, Receive};
 use super::epoll::Epoll;
 use super::listener::{Address, Listener};
 use super::uring::{Uring, UringOptions};
@@ -295,6 +295,28 @@ fn many_connections<K: Kind>() {
     server.stop();
 }
 
+/// Without a reactor: what the backend makes of such a receive.
+fn a_receive_brings_no_more_than_it_may<K: Kind>() {
+    let doorbell = Doorbell::new(socket::eventfd().unwrap());
+    let [links] = &Links::connect(vec![doorbell], &Arc::new(Clients::new(1)))[..] else { panic!() };
+    let mut backend = K::start(Arc::new([]), links);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let id = ConnId { index: 0, generation: 0 };
+    backend.open(id, listener.accept().unwrap().0.into()).unwrap();
+    peer.write_all(&pattern(3000)).unwrap();
+    let mut events = Vec::new();
+    for _ in 0..3 {
+        backend.start_recv(id, Receive::Once(1000));
+        while events.is_empty() {
+            backend.poll(Wait::For(PATIENCE), &mut events).unwrap();
+        }
+        let Some(Event::Received { arrival, more, .. }) = events.pop() else { panic!() };
+        assert_eq!((backend.receive(arrival, <[u8]>::len), more), (1000, false));
+    }
+    backend.close(id);
+}
+
 fn a_slow_reader_holds_up_nobody<K: Kind>() {
     const MUCH: usize = 40_000_000;
     let mut options = Options::default();
@@ -479,6 +501,7 @@ macro_rules! on_all_engines {
 
 on_all_engines! {
     small ten_megabytes split_writes half_close many_connections
+    a_receive_brings_no_more_than_it_may
     a_slow_reader_holds_up_nobody too_slow_a_reader_is_closed a_reset_frees_the_connection
     one_too_many_is_refused a_stop_sends_what_was_answered a_stop_does_not_wait_for_a_slow_reader
     a_stop_wakes_sleepers reactors_share_the_connections a_message_closes_a_connection

@@ -5,7 +5,7 @@ use std::io;
 
 use io_uring::IoUring;
 
-use crate::reactor::backend::Errno;
+use crate::reactor::backend::{Errno, SHARE};
 
 /// Sizes of a ring and of its receive buffers.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ impl Default for UringOptions {
             entries: 1024,
             completions: 8192,
             buffers: 256,
-            buffer_size: 8192,
+            buffer_size: SHARE as u32,
             first_rung: 0,
             multishot: true,
         }

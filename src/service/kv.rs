@@ -28,7 +28,7 @@ const TURN_OUTPUT: usize = 64 * 1024;
 /// A connection's turn ends when this many bytes of requests were run,
 const TURN_INPUT: usize = 64 * 1024;
 
-/// or this many requests, if others wait for its end: they take some 50 µs.
+/// or this many requests, if others wait for its end: GETs take some 50 µs.
 const SHARED_TURN: usize = 512;
 
 /// The longest that one round of active expiry may take.
@@ -122,7 +122,9 @@ impl Kv {
             consumed += self.pipeline.end(requests);
             left = left.saturating_sub(requests);
             match then {
-                Then::GoOn if left == 0 => return Served { consumed, next: Next::Yield },
+                Then::GoOn if left == 0 && consumed < input.len() => {
+                    return Served { consumed, next: Next::Yield };
+                }
                 Then::GoOn => {}
                 Then::Wait { missing } => {
                     session.unfinished = self.pipeline.take_unfinished();

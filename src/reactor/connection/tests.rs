@@ -173,6 +173,17 @@ fn a_slow_reader_is_neither_read_nor_executed() {
 }
 
 #[test]
+fn a_turn_that_has_ended_does_not_go_on_in_the_same_tick() {
+    let mut bench = Bench::new();
+    bench.arrived(".a\n");
+    bench.arrived("b\n");
+    assert_eq!(bench.answered(), ".a\n");
+    bench.tick += 1;
+    bench.run();
+    assert_eq!(bench.answered(), ".a\nb\n");
+}
+
+#[test]
 fn who_has_more_than_a_turns_worth_gets_no_stream_while_others_wait() {
     let mut bench = Bench::new();
     let next = |bench: &mut Bench, is_shared| {

@@ -129,7 +129,7 @@ pub(super) fn size_at(bytes: &[u8]) -> usize {
     }
 }
 
-/// The offset behind the element at an offset.
+/// The offset behind the element at an offset. Most are short texts: those take no slice.
 #[inline]
 pub(super) fn after(bytes: &[u8], at: usize) -> usize {
     match bytes[at] {

@@ -519,6 +519,16 @@ mod tests {
         }
 
         #[test]
+        fn texts_are_compared_as_slices_are(
+            start in prop::collection::vec(any::<u8>(), 0..20),
+            ends in prop::array::uniform2(prop::collection::vec(any::<u8>(), 0..20)),
+        ) {
+            let [one, other] = ends.map(|end| [&start[..], &end].concat());
+            prop_assert_eq!(is_less(&one, &other), one < other);
+            prop_assert!(!is_less(&one, &one));
+        }
+
+        #[test]
         fn members_of_one_score_are_found_by_their_bytes(
             names in prop::collection::btree_set("[a-c]{0,3}|[0-9]{1,3}", 0..40),
             (min, max) in ("[a-c]{0,3}", "[a-c]{0,3}"),
