@@ -142,8 +142,7 @@ fn mebibytes(server: &Server) -> f64 {
 /// The medians of the rounds.
 fn row(case: &Case, backend: &str, rounds: &[Round]) -> [String; 9] {
     let median = |figure: fn(&Round) -> f64, digits: usize| {
-        let spread = Spread::of(rounds.iter().map(figure).map(Some));
-        spread.map_or_else(String::new, |spread| format!("{:.digits$}", spread.median))
+        Spread::median_text(rounds.iter().map(figure), digits)
     };
     [
         case.name.to_owned(),

@@ -22,7 +22,7 @@ use experiment::comparison::Spread;
 use experiment::machine::Caption;
 use experiment::options::Options;
 use experiment::place::Place;
-use experiment::server::Contender;
+use experiment::server::{Contender, Server};
 use experiment::table::{Columns, Table};
 use experiment::talk::{Requests, Talk};
 
@@ -71,9 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (name, once, each) in VALUES.iter().filter(|value| options.wants(value.0)) {
             let mut stalls = WAYS.map(|_| Vec::new());
             for _ in 0..options.rounds {
-                let server = engine.start(&place)?;
-                let mut talk = Talk::connect(server.address)?;
-                fill(&mut talk, once, each, elements)?;
+                let (server, mut talk) = filled(engine, &place, once, each, elements)?;
                 for (way, stalls) in WAYS.iter().zip(&mut stalls) {
                     talk.ask("COPY big copy")?;
                     stalls.push(watch(&mut talk, server.address, way, watched)?);
@@ -85,9 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         for way in ["FLUSHALL ASYNC", "FLUSHALL"].iter().filter(|_| options.wants("keys")) {
             let stalls = (0..options.rounds).map(|_| {
-                let server = engine.start(&place)?;
-                let mut talk = Talk::connect(server.address)?;
-                fill(&mut talk, "MSET", "key:{n} value", elements)?;
+                let (server, mut talk) = filled(engine, &place, "MSET", "key:{n} value", elements)?;
                 watch(&mut talk, server.address, way, watched)
             });
             let stalls: Vec<Stall> = stalls.collect::<Result<_, _>>()?;
@@ -96,6 +92,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     table.save(&options.out, "stalls", &text)?;
     Ok(())
+}
+
+/// A new server with so many elements, and a connection to it.
+fn filled(
+    engine: &Contender,
+    place: &Place,
+    once: &str,
+    each: &str,
+    elements: usize,
+) -> io::Result<(Server, Talk)> {
+    let server = engine.start(place)?;
+    let mut talk = Talk::connect(server.address)?;
+    fill(&mut talk, once, each, elements)?;
+    Ok((server, talk))
 }
 
 fn fill(talk: &mut Talk, once: &str, each: &str, elements: usize) -> io::Result<()> {
@@ -153,8 +163,7 @@ fn watch(
 /// The medians of the rounds.
 fn row(what: &str, how: &str, backend: &str, stalls: &[Stall]) -> [String; 7] {
     let median = |figure: &dyn Fn(&Stall) -> f64, digits: usize| {
-        let spread = Spread::of(stalls.iter().map(figure).map(Some));
-        spread.map_or_else(String::new, |spread| format!("{:.digits$}", spread.median))
+        Spread::median_text(stalls.iter().map(figure), digits)
     };
     let quantile =
         |quantile| median(&|stall| stall.others.value_at_quantile(quantile) as f64 / 1e3, 0);

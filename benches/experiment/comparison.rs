@@ -88,6 +88,12 @@ impl Spread {
         };
         Some(Self { median, least, most })
     }
+
+    /// The middle of figures of which each could be counted, for a table: empty if there are none.
+    pub fn median_text(figures: impl Iterator<Item = f64>, digits: usize) -> String {
+        let spread = Self::of(figures.map(Some));
+        spread.map_or_else(String::new, |spread| format!("{:.digits$}", spread.median))
+    }
 }
 
 /// A figure of a sample.

@@ -87,7 +87,7 @@ pub(super) struct Connection<Session> {
     outgoing: Outgoing,
     /// A turn of its has ended early, and no receive since has brought less than it could.
     hurries: bool,
-    /// Bytes of requests executed in the tick of that number; [`usize::MAX`] once its turn has ended.
+    /// Bytes of requests executed in the tick of that number: all that may be, once its turn has ended.
     executed: (u64, usize),
     /// The service was told that there is something in the buffers.
     noted: bool,
@@ -211,7 +211,7 @@ impl<Session> Connection<Session> {
         let served = serve(&mut self.session, room, turn.now);
         debug_assert!(served.consumed <= len, "a service consumes what it was given");
         let before = if self.executed.0 == turn.tick { self.executed.1 } else { 0 };
-        self.executed = (turn.tick, before.saturating_add(served.consumed));
+        self.executed = (turn.tick, before + served.consumed);
         served
     }
 
@@ -244,7 +244,7 @@ impl<Session> Connection<Session> {
             Next::Yield => {
                 self.owed = true;
                 self.hurries = true;
-                self.executed.1 = usize::MAX;
+                self.executed.1 = turn.limits.bytes_per_tick;
             }
             Next::Block => self.blocked = true,
             Next::Close => self.drain(service, turn),

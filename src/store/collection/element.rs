@@ -119,22 +119,19 @@ impl<'a> From<Text<'a>> for Element<'a> {
 /// Bytes that the element at the front takes.
 #[inline]
 pub(super) fn size_at(bytes: &[u8]) -> usize {
-    match bytes[0] {
-        len @ ..SHORT => 1 + len as usize,
-        form @ INTEGER..MEDIUM => 1 + WIDTHS[(form - INTEGER) as usize],
-        _ => {
-            let (head_len, text_len) = long_text(bytes);
-            head_len + text_len
-        }
-    }
+    after(bytes, 0)
 }
 
-/// The offset behind the element at an offset. Most are short texts: those take no slice.
+/// The offset behind the element at an offset.
 #[inline]
 pub(super) fn after(bytes: &[u8], at: usize) -> usize {
     match bytes[at] {
         len @ ..SHORT => at + 1 + len as usize,
-        _ => at + size_at(&bytes[at..]),
+        form @ INTEGER..MEDIUM => at + 1 + WIDTHS[(form - INTEGER) as usize],
+        _ => {
+            let (head_len, text_len) = long_text(&bytes[at..]);
+            at + head_len + text_len
+        }
     }
 }
 
