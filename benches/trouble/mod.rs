@@ -112,8 +112,8 @@ fn come_and_go(server: SocketAddr, course: &Course) -> io::Result<u64> {
 }
 
 fn come_and_go_at(per_s: u32, server: SocketAddr, course: &Course) -> io::Result<u64> {
-    /// As many of a thread's are there at a time.
-    const TOGETHER: usize = 16;
+    /// As many of a thread's are there at a time: few, for a tick that accepts many at once is long.
+    const TOGETHER: usize = 4;
     let (mut pace, mut connections) = (Pace::of(per_s), 0);
     let mut here = Vec::with_capacity(TOGETHER);
     while course.goes_on() {
