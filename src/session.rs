@@ -24,6 +24,14 @@ pub struct Session {
     pub unfinished: Option<Box<Unfinished>>,
     /// The number of the last command in the command table, or [`NO_COMMAND`].
     pub last_command: u16,
+    pub ran: Ran,
+}
+
+/// How many requests have run in a tick of that number.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ran {
+    pub tick: u64,
+    pub requests: usize,
 }
 
 /// How long a request waits.
@@ -56,6 +64,7 @@ impl Session {
             closing: false,
             unfinished: None,
             last_command: NO_COMMAND,
+            ran: Ran::default(),
         }
     }
 

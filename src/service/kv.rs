@@ -19,7 +19,7 @@ use crate::instance::Instance;
 use crate::output::{Mark, Output};
 use crate::resp::limits::ProtocolError;
 use crate::resp::{Limits, Reply};
-use crate::session::{Blocked, Replies, Session};
+use crate::session::{Blocked, Ran, Replies, Session};
 use crate::store::Keyspace;
 
 /// A connection's turn ends when this many bytes of replies are waiting: buffers up to this size are kept.
@@ -28,7 +28,7 @@ const TURN_OUTPUT: usize = 64 * 1024;
 /// A connection's turn ends when this many bytes of requests were run,
 const TURN_INPUT: usize = 64 * 1024;
 
-/// or this many requests, if others wait for its end: GETs take some 50 µs.
+/// or this many requests in one tick, if others wait for its end: GETs take some 50 µs.
 const SHARED_TURN: usize = 512;
 
 /// The longest that one round of active expiry may take.
@@ -58,7 +58,9 @@ pub struct Kv {
     pipeline: Pipeline,
     look_ahead: LookAhead,
     running: Running,
-    /// Requests after which a turn ends.
+    /// Counts the ticks that have served connections.
+    tick: u64,
+    /// Requests after which a turn ends in this one.
     turn: usize,
     /// When the next round of active expiry is due.
     next_sweep: Option<Instant>,
@@ -84,10 +86,20 @@ impl Kv {
 
     fn with(worker: Worker) -> Self {
         let (pipeline, look_ahead) = (Pipeline::default(), LookAhead::default());
-        let (running, turn) = (Running::default(), usize::MAX);
+        let running = Running::default();
         let (next_sweep, deadlines) = (None, BTreeSet::new());
         let client_memory = ClientMemory::default();
-        Self { worker, pipeline, look_ahead, running, turn, next_sweep, deadlines, client_memory }
+        Self {
+            worker,
+            pipeline,
+            look_ahead,
+            running,
+            tick: 0,
+            turn: usize::MAX,
+            next_sweep,
+            deadlines,
+            client_memory,
+        }
     }
 
     /// Runs the whole requests at the front of `input`, which lies in `memory` if that is shared.
@@ -100,7 +112,10 @@ impl Kv {
         output: &mut Output,
         now: Now,
     ) -> Served {
-        let (mut consumed, mut left) = (0, self.turn);
+        // What has come in several pieces is served piece by piece.
+        let before = if session.ran.tick == self.tick { session.ran.requests } else { 0 };
+        session.ran = Ran { tick: self.tick, requests: before };
+        let mut consumed = 0;
         loop {
             let rest = &input[consumed..];
             let limits = self.limits(session);
@@ -120,9 +135,9 @@ impl Kv {
                 }
             }
             consumed += self.pipeline.end(requests);
-            left = left.saturating_sub(requests);
+            session.ran.requests += requests;
             match then {
-                Then::GoOn if left == 0 && consumed < input.len() => {
+                Then::GoOn if session.ran.requests >= self.turn && consumed < input.len() => {
                     return Served { consumed, next: Next::Yield };
                 }
                 Then::GoOn => {}
@@ -352,6 +367,7 @@ impl Service for Kv {
     }
 
     fn enter(&mut self, is_shared: bool) {
+        self.tick += 1;
         self.turn = if is_shared { SHARED_TURN } else { usize::MAX };
         self.worker.keyspace.enter();
     }
