@@ -5,12 +5,15 @@
 //! bytes
 //! ```
 //!
-//! An empty blob allocates nothing, and no other has room to spare: the allocator rounds up anyway.
+//! An empty blob allocates nothing, and a short one has no room to spare: the allocator rounds up anyway.
+//! A longer one may have some, so that it moves seldom while it grows.
 #![allow(unsafe_code)] // a pointer to bytes that tell their number cannot be written without
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
+
+use crate::store::prefetch::prefetch;
 
 /// Owns its bytes; as small as a pointer.
 #[repr(transparent)]
@@ -31,6 +34,9 @@ const _: () = assert!(align_of::<u16>() >= ALIGN);
 const LONG: u8 = u8::MAX;
 const LONG_HEAD: usize = 1 + size_of::<u64>();
 
+/// Bytes of a blob that are fetched before its length is known.
+const SHORT: usize = 128;
+
 /// Bytes that stand before so many.
 #[inline]
 fn head(len: usize) -> usize {
@@ -38,7 +44,19 @@ fn head(len: usize) -> usize {
 }
 
 fn layout(len: usize) -> Layout {
-    Layout::from_size_align(head(len) + len, ALIGN).expect("collections are bounded by isize")
+    Layout::from_size_align(room(head(len) + len), ALIGN).expect("collections are bounded by isize")
+}
+
+/// Bytes allocated for so many: if they are no longer few, a power of two or three quarters of one.
+#[inline]
+fn room(size: usize) -> usize {
+    const FEW: usize = 256;
+    if size <= FEW {
+        return size;
+    }
+    let power = size.next_power_of_two();
+    let less = power / 4 * 3;
+    if size <= less { less } else { power }
 }
 
 impl Blob {
@@ -46,14 +64,24 @@ impl Blob {
     pub(super) fn heap_size(&self) -> usize {
         match self.len() {
             0 => 0,
-            len => head(len) + len,
+            len => room(head(len) + len),
         }
     }
 
-    /// Where the allocation begins.
+    /// Starts fetching the head, and all of a short blob, into the processor's cache.
     #[inline]
-    pub(super) fn place(&self) -> *const u8 {
-        self.0.as_ptr()
+    pub(super) fn fetch_ahead(&self) {
+        // How many bytes there are is not known before the first of them has come.
+        prefetch(self.0.as_ptr(), SHORT);
+    }
+
+    /// Starts fetching the bytes from an offset on, once the head has come.
+    #[inline]
+    pub(super) fn fetch(&self, from: usize) {
+        /// What is longer is not wanted as a whole.
+        const MOST: usize = 2048;
+        let (start, len) = self.bounds();
+        prefetch(start.wrapping_add(from), (len - from).min(MOST));
     }
 
     /// Makes the `old` bytes at an offset `new` ones and moves what follows. The new ones are to be
@@ -92,9 +120,12 @@ impl Blob {
         }
     }
 
-    /// Gives the bytes another allocation, or changes the one that they have.
+    /// Gives the bytes another allocation, or changes the one that they have, unless that suits.
     fn reallocate(&mut self, len: usize, size: usize) {
         let new = layout(size);
+        if len > 0 && new == layout(len) {
+            return;
+        }
         // SAFETY: neither size is 0, as a head is in it; what is not empty was allocated with the
         // layout for its length.
         let base = unsafe {
@@ -197,13 +228,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_takes_a_byte_more_than_it_holds_and_nothing_if_it_is_empty() {
+    fn it_takes_a_byte_more_than_it_holds_or_has_room_if_it_is_long() {
         let mut blob = Blob::default();
         assert_eq!((size_of::<Blob>(), blob.heap_size()), (size_of::<usize>(), 0));
-        for (len, size) in [(1, 2), (31, 32), (254, 255), (255, 264), (70_000, 70_009), (0, 0)] {
+        for (len, size) in
+            [(1, 2), (31, 32), (254, 255), (255, 384), (376, 512), (70_000, 98_304), (0, 0)]
+        {
             blob.splice(0, blob.len(), len);
             assert_eq!((blob.len(), blob.heap_size()), (len, size));
-            assert!(blob.place().addr().is_multiple_of(ALIGN));
+            assert!(blob.0.as_ptr().addr().is_multiple_of(ALIGN));
         }
     }
 

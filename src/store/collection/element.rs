@@ -17,6 +17,9 @@ const MEDIUM: u8 = INTEGER + WIDTHS.len() as u8;
 /// Eight bytes of length, then the text.
 const LONG: u8 = MEDIUM + 1;
 
+/// Its product with a number has in its highest bits something of all of that: 2^64 by the golden ratio.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// An element about to be written or looked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Element<'a> {
@@ -72,6 +75,21 @@ impl<'a> Element<'a> {
     #[inline]
     pub(super) fn size(&self) -> usize {
         self.head_len as usize + self.text.len()
+    }
+
+    /// A byte that tells most elements from each other.
+    #[inline]
+    pub(super) fn tag(&self) -> u8 {
+        // Names that are alike mostly end in different ways.
+        let bytes = match self.text {
+            [] => &self.head[1..self.head_len as usize],
+            text => text,
+        };
+        let end = bytes.last_chunk().map_or_else(
+            || bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+            |end| u64::from_le_bytes(*end),
+        );
+        (end.wrapping_mul(SPREAD) >> 56) as u8
     }
 
     /// Writes it to the front of `to`.

@@ -8,6 +8,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 use super::blob::{ALIGN, Blob};
+use super::fields::Fields;
 use super::integers::Integers;
 use super::packed::Packed;
 
@@ -20,9 +21,11 @@ unsafe impl<S: Small + Send, L: Send> Send for Form<S, L> {}
 /// What is a [`Blob`] and nothing else. Only this file implements it, as a `Form` relies on that.
 pub(super) trait Small: Clone + Debug + Default {}
 
+impl Small for Fields {}
 impl Small for Packed {}
 impl Small for Integers {}
 
+const _: () = assert!(size_of::<Fields>() == size_of::<Blob>());
 const _: () = assert!(size_of::<Packed>() == size_of::<Blob>());
 const _: () = assert!(size_of::<Integers>() == size_of::<Blob>());
 const _: () = assert!(ALIGN > LARGE);

@@ -2,20 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::element::Element;
+use super::fields::Fields;
 use super::form::{Form, Look, Touch};
-use super::packed::Packed;
 use super::pairs::{Ends, Pairs};
 use super::{AnyCollection, Collection, Limits};
 use crate::store::{Text, Value};
 
-/// Small, it is its fields and values in turn. Only the table knows of deadlines: a hash in which a
-/// field expires becomes one.
+/// Only the table knows of deadlines: a hash in which a field expires becomes one.
 #[derive(Clone, Debug, Default)]
-pub struct Hash(Form<Packed, Pairs>);
-
-/// Elements of a pair in the packed form.
-const PAIR: usize = 2;
+pub struct Hash(Form<Fields, Pairs>);
 
 impl Collection for Hash {
     fn of(value: Value<'_>) -> Option<&Self> {
@@ -32,7 +27,7 @@ impl Collection for Hash {
     #[inline]
     fn len(&self) -> usize {
         match self.0.look() {
-            Look::Small(packed) => packed.len() / PAIR,
+            Look::Small(fields) => fields.len(),
             Look::Large(pairs) => pairs.len(),
         }
     }
@@ -46,7 +41,7 @@ impl Collection for Hash {
 
     fn heap_size(&self) -> usize {
         match self.0.look() {
-            Look::Small(packed) => packed.heap_size(),
+            Look::Small(fields) => fields.heap_size(),
             Look::Large(pairs) => pairs.heap_size(),
         }
     }
@@ -54,7 +49,7 @@ impl Collection for Hash {
     #[inline]
     fn fetch_ahead(&self, field: Option<u64>) {
         match (self.0.look(), field) {
-            (Look::Small(packed), _) => packed.fetch_ahead(),
+            (Look::Small(fields), _) => fields.fetch_ahead(),
             (Look::Large(pairs), Some(field)) => pairs.fetch_ahead(field),
             (Look::Large(_), None) => {}
         }
@@ -63,7 +58,7 @@ impl Collection for Hash {
     #[inline]
     fn fetch_element(&self, field: Option<u64>) {
         match (self.0.look(), field) {
-            (Look::Small(packed), _) => packed.fetch_rest(),
+            (Look::Small(fields), _) => fields.fetch_rest(),
             (Look::Large(pairs), Some(field)) => pairs.fetch_element(field),
             (Look::Large(_), None) => {}
         }
@@ -82,10 +77,7 @@ impl Hash {
     #[inline]
     pub fn get(&self, field: &[u8]) -> Option<Text<'_>> {
         match self.0.look() {
-            Look::Small(packed) => {
-                let offset = packed.find::<PAIR>(&Element::new(field))?;
-                Some(packed.at(packed.after(offset)))
-            }
+            Look::Small(fields) => fields.get(field),
             Look::Large(pairs) => pairs.get(field),
         }
     }
@@ -101,10 +93,12 @@ impl Hash {
     /// Gives a field a value, whether it has one or not. True if the field is new.
     #[inline]
     pub fn set(&mut self, field: &[u8], value: &[u8], ends: Ends, limits: Limits) -> bool {
-        if let Touch::Small(packed) = self.0.touch() {
-            if field.len().max(value.len()) <= limits.value && !matches!(ends, Ends::At(_)) {
-                let is_new = set_packed(packed, field, value);
-                if is_new && packed.len() / PAIR > limits.entries {
+        if let Touch::Small(fields) = self.0.touch() {
+            let is_short = field.len().max(value.len()) <= limits.value;
+            let fits = is_short && fields.has_room(field.len() + value.len());
+            if fits && !matches!(ends, Ends::At(_)) {
+                let is_new = fields.set(field, value);
+                if is_new && fields.len() > limits.entries {
                     self.unpack();
                 }
                 return is_new;
@@ -118,13 +112,7 @@ impl Hash {
     /// Removes a field. False if it was not there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
         match self.0.touch() {
-            Touch::Small(packed) => match packed.find::<PAIR>(&Element::new(field)) {
-                Some(offset) => {
-                    packed.remove(offset, PAIR);
-                    true
-                }
-                None => false,
-            },
+            Touch::Small(fields) => fields.remove(field),
             Touch::Large(pairs) => pairs.remove(field),
         }
     }
@@ -139,8 +127,8 @@ impl Hash {
 
     /// Gives a field another deadline, or none. False if it is not there.
     pub fn set_deadline(&mut self, field: &[u8], deadline: Option<u64>) -> bool {
-        if let Look::Small(packed) = self.0.look() {
-            let is_there = packed.find::<PAIR>(&Element::new(field)).is_some();
+        if let Look::Small(fields) = self.0.look() {
+            let is_there = fields.contains(field);
             if deadline.is_none() || !is_there {
                 return is_there;
             }
@@ -170,12 +158,7 @@ impl Hash {
     #[inline]
     pub fn for_each(&self, mut see: impl FnMut(Text<'_>, Text<'_>)) {
         match self.0.look() {
-            Look::Small(packed) => {
-                let mut elements = packed.iter();
-                while let (Some(field), Some(value)) = (elements.next(), elements.next()) {
-                    see(field, value);
-                }
-            }
+            Look::Small(fields) => fields.iter().for_each(|(field, value)| see(field, value)),
             Look::Large(pairs) => pairs.iter().for_each(|(field, value)| see(field, value)),
         }
     }
@@ -184,11 +167,8 @@ impl Hash {
     /// draws from 0..n.
     pub fn pick(&self, mut random: impl FnMut(usize) -> usize) -> Option<(Text<'_>, Text<'_>)> {
         match self.0.look() {
-            Look::Small(packed) if packed.is_empty() => None,
-            Look::Small(packed) => {
-                let offset = packed.nth(PAIR * random(self.len()));
-                Some((packed.at(offset), packed.at(packed.after(offset))))
-            }
+            Look::Small(fields) if fields.is_empty() => None,
+            Look::Small(fields) => fields.nth(random(fields.len())),
             Look::Large(pairs) => pairs.pick(random),
         }
     }
@@ -272,20 +252,6 @@ impl Hash {
             pairs.insert(field.bytes(&mut digits.0), value.bytes(&mut digits.1));
         });
         self.0 = Form::large(pairs);
-    }
-}
-
-fn set_packed(packed: &mut Packed, field: &[u8], value: &[u8]) -> bool {
-    let (field, value) = (Element::new(field), Element::new(value));
-    match packed.find::<PAIR>(&field) {
-        Some(offset) => {
-            packed.replace(packed.after(offset), &value);
-            false
-        }
-        None => {
-            packed.push(&[field, value]);
-            true
-        }
     }
 }
 

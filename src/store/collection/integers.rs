@@ -5,10 +5,9 @@
 //! each    so many bytes, little-endian
 //! ```
 //!
-//! All are as wide as the widest one has ever been. They are a [`Blob`], without room to spare.
+//! All are as wide as the widest one has ever been. They are a [`Blob`].
 
 use super::blob::Blob;
-use crate::store::prefetch::{FETCHED, prefetch};
 
 /// A set of integers.
 #[derive(Clone, Debug, Default)]
@@ -35,8 +34,7 @@ impl Integers {
     /// Starts fetching the first ones into the processor's cache.
     #[inline]
     pub(super) fn fetch_ahead(&self) {
-        // How many bytes there are is not known before the first of them has come.
-        prefetch(self.0.place(), FETCHED);
+        self.0.fetch_ahead();
     }
 
     /// The integer number `index` in ascending order.

@@ -10,6 +10,8 @@ mod chunk;
 mod chunks;
 mod deadlines;
 mod element;
+mod elements;
+mod fields;
 mod form;
 mod hash;
 mod integers;

@@ -5,16 +5,15 @@
 //! each              as `element` writes it
 //! ```
 //!
-//! They are a [`Blob`], without room to spare. Elements are named by their offset, which holds until
-//! something before them changes.
+//! They are a [`Blob`]. Elements are named by their offset, which holds until something before them
+//! changes.
 
-use std::hint::black_box;
 use std::ops::Range;
 
 use super::blob::Blob;
-use super::element::{Element, after, read, split};
+use super::element::{Element, after, read};
+use super::elements::{Elements, Walk};
 use crate::store::Text;
-use crate::store::prefetch::{FETCHED, prefetch};
 
 const COUNT: usize = size_of::<u32>();
 
@@ -39,22 +38,17 @@ impl Packed {
         self.0.heap_size()
     }
 
-    /// Starts fetching the first elements into the processor's cache.
+    /// Starts fetching the beginning, which tells how much there is, into the processor's cache.
     #[inline]
     pub(super) fn fetch_ahead(&self) {
-        // How many bytes there are is not known before the first of them has come.
-        prefetch(self.0.place(), FETCHED);
+        self.0.fetch_ahead();
     }
 
-    /// Starts fetching what follows, once the first elements have come: a search reads on, from one
-    /// element to the next, faster than the processor foresees.
+    /// Starts fetching what follows, once the beginning has come: a search reads on, from one element
+    /// to the next, faster than the processor foresees.
     #[inline]
     pub(super) fn fetch_rest(&self) {
-        const MOST: usize = 2048;
-        let bytes = self.0.len();
-        if bytes > FETCHED {
-            prefetch(self.0.place().wrapping_add(FETCHED), bytes.min(MOST) - FETCHED);
-        }
+        self.0.fetch(0);
     }
 
     /// Where the next element would be appended.
@@ -82,13 +76,13 @@ impl Packed {
     /// The elements from an offset on.
     #[inline]
     pub(super) fn iter_from(&self, offset: usize) -> Elements<'_> {
-        Elements { rest: self.0.get(offset..).unwrap_or_default() }
+        Elements::of(self.0.get(offset..).unwrap_or_default())
     }
 
     /// The offsets of the first of each `STEP` elements, from an offset on.
     #[inline]
     pub(super) fn walk<const STEP: usize>(&self, offset: usize) -> Walk<'_, STEP> {
-        Walk { bytes: &self.0, at: offset, size: 0 }
+        Walk::along(&self.0, offset)
     }
 
     /// The offset of an element that is looked for among the first of each `STEP` elements.
@@ -157,57 +151,6 @@ impl Packed {
             element.write(&mut self.0[at..]);
             at += element.size();
         }
-    }
-}
-
-/// Offsets of elements in turn.
-///
-/// Most elements take as many bytes as those before them. That is guessed: the processor is with the
-/// next ones while it still waits for the size of this one.
-pub(super) struct Walk<'a, const STEP: usize> {
-    bytes: &'a [u8],
-    at: usize,
-    /// Of the last step.
-    size: usize,
-}
-
-impl<const STEP: usize> Iterator for Walk<'_, STEP> {
-    type Item = usize;
-
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        let at = self.at;
-        if at >= self.bytes.len() {
-            return None;
-        }
-        let next = (0..STEP).fold(at, |at, _| after(self.bytes, at));
-        if next - at == self.size {
-            // The compiler would see that this is `next`, and have it waited for.
-            self.at += black_box(self.size);
-        } else {
-            (self.at, self.size) = (next, next - at);
-        }
-        Some(at)
-    }
-}
-
-/// Elements in turn.
-#[derive(Clone, Debug)]
-pub(super) struct Elements<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Iterator for Elements<'a> {
-    type Item = Text<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Text<'a>> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let (element, rest) = split(self.rest);
-        self.rest = rest;
-        Some(element)
     }
 }
 
