@@ -96,7 +96,8 @@ impl Output {
             return false;
         }
         let most = self.limit.saturating_sub(self.shared_len);
-        let capacity = (2 * self.copied.capacity()).clamp(least, most.max(least));
+        let wanted = least.max(2 * self.copied.capacity()).next_power_of_two();
+        let capacity = wanted.clamp(least, most.max(least));
         if !is_at_hand(capacity) {
             self.cut = true;
             return false;

@@ -10,28 +10,34 @@ pub(super) struct Outputs {
         reason = "a connection keeps a pointer to its own, and none while idle"
     )]
     spare: Vec<Box<Output>>,
-    /// At most so many are kept,
-    count: usize,
-    /// and none that has grown larger than this.
+    /// Bytes of memory in them,
+    bytes: usize,
+    /// how many there may be,
+    most: usize,
+    /// and how many in one of them.
     capacity: usize,
 }
 
 impl Outputs {
-    pub(super) fn new(count: usize, capacity: usize) -> Self {
-        Self { spare: Vec::new(), count, capacity }
+    pub(super) fn new(most: usize, capacity: usize) -> Self {
+        Self { spare: Vec::new(), bytes: 0, most, capacity }
     }
 
     /// An empty buffer: the one that came back last, while it is warm.
     #[inline]
     pub(super) fn take(&mut self) -> Box<Output> {
-        self.spare.pop().unwrap_or_default()
+        let output = self.spare.pop().unwrap_or_default();
+        self.bytes -= output.capacity();
+        output
     }
 
     /// Takes a buffer back; what it holds is forgotten.
     #[inline]
     pub(super) fn give_back(&mut self, mut output: Box<Output>) {
         output.clear();
-        if self.spare.len() < self.count && output.capacity() <= self.capacity {
+        let bytes = self.bytes + output.capacity();
+        if output.capacity() <= self.capacity && bytes <= self.most {
+            self.bytes = bytes;
             self.spare.push(output);
         }
     }
@@ -43,7 +49,7 @@ mod tests {
 
     #[test]
     fn spare_outputs_are_few_and_small() {
-        let mut outputs = Outputs::new(1, 64);
+        let mut outputs = Outputs::new(100, 64);
         let with_capacity = |capacity| {
             let mut output = Box::new(Output::new());
             output.copied_mut().reserve_exact(capacity);
@@ -52,10 +58,14 @@ mod tests {
         };
         outputs.give_back(with_capacity(65));
         assert_eq!(outputs.take().capacity(), 0, "the large one was dropped");
-        outputs.give_back(with_capacity(64));
-        outputs.give_back(with_capacity(32));
-        let first = outputs.take();
-        assert_eq!((first.capacity(), first.len()), (64, 0));
-        assert_eq!(outputs.take().capacity(), 0, "the second was one too many");
+        for _ in 0..2 {
+            for capacity in [64, 37, 36] {
+                outputs.give_back(with_capacity(capacity));
+            }
+            let last = outputs.take();
+            assert_eq!((last.capacity(), last.len()), (36, 0));
+            assert_eq!(outputs.take().capacity(), 64, "the second was one too many");
+            assert_eq!(outputs.take().capacity(), 0);
+        }
     }
 }

@@ -62,7 +62,7 @@ pub struct Options {
     pub limits: Limits,
     /// and where some of that may change.
     pub live_limits: Option<LiveLimits>,
-    /// Spare output buffers that are kept,
+    /// Bytes of spare output buffers that are kept,
     pub spare_outputs: usize,
     /// and the largest that is kept, in bytes.
     pub spare_output_capacity: usize,
@@ -78,8 +78,8 @@ impl Default for Options {
             timeout: Arc::default(),
             limits: Limits::default(),
             live_limits: None,
-            spare_outputs: 1024,
-            spare_output_capacity: 1 << 16,
+            spare_outputs: 16 << 20,
+            spare_output_capacity: 1 << 17,
             shutdown_timeout: Arc::new(Number::new(10)),
         }
     }

@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn who_is_not_answered_keeps_no_buffer() {
-        let mut outputs = Outputs::new(4, 1024);
+        let mut outputs = Outputs::new(4096, 1024);
         let mut outgoing = Outgoing::default();
         outgoing.room(&mut outputs, &limits()).extend(b"reply");
         let output = outgoing.begin_send(&mut outputs).unwrap();
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn one_send_is_in_flight_and_the_next_takes_all_that_came_meanwhile() {
-        let mut outputs = Outputs::new(4, 1024);
+        let mut outputs = Outputs::new(4096, 1024);
         let mut outgoing = Outgoing::default();
         outgoing.room(&mut outputs, &limits()).extend(b"one");
         let first = outgoing.begin_send(&mut outputs).unwrap();
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn water_marks_count_what_is_in_flight() {
-        let mut outputs = Outputs::new(4, 1024);
+        let mut outputs = Outputs::new(4096, 1024);
         let mut outgoing = Outgoing::default();
         outgoing.room(&mut outputs, &limits()).extend(&[b'x'; 100]);
         let output = outgoing.begin_send(&mut outputs).unwrap();
@@ -188,7 +188,7 @@ mod tests {
     }
     #[test]
     fn limits_count_what_is_in_flight() {
-        let mut outputs = Outputs::new(4, 1024);
+        let mut outputs = Outputs::new(4096, 1024);
         let mut outgoing = Outgoing::default();
         let begun = Instant::now();
         let after = |seconds| begun + Duration::from_secs(seconds);
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_reply_ends_where_the_hard_limit_is() {
-        let mut outputs = Outputs::new(4, 1024);
+        let mut outputs = Outputs::new(4096, 1024);
         let mut outgoing = Outgoing::default();
         let mut limits = limits();
         outgoing.room(&mut outputs, &limits).extend(&[b'x'; 50]);

@@ -22,7 +22,8 @@ use crate::resp::{Limits, Reply};
 use crate::session::{Blocked, Ran, Replies, Session};
 use crate::store::Keyspace;
 
-/// A connection's turn ends when this many bytes of replies are waiting: buffers up to this size are kept.
+/// A connection's turn ends when this many bytes of replies are waiting: with the last one they mostly fit
+/// into a buffer that is kept.
 const TURN_OUTPUT: usize = 64 * 1024;
 
 /// A connection's turn ends when this many bytes of requests were run,

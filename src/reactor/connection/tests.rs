@@ -51,7 +51,7 @@ impl Bench {
         Self {
             connection: Connection::new((), Instant::now()),
             service: Lines { calls: 0 },
-            outputs: Outputs::new(4, 1024),
+            outputs: Outputs::new(4096, 1024),
             limits,
             tick: 1,
         }
