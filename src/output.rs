@@ -97,11 +97,11 @@ impl Output {
         }
         let most = self.limit.saturating_sub(self.shared_len);
         let wanted = least.max(2 * self.copied.capacity()).next_power_of_two();
-        let capacity = wanted.clamp(least, most.max(least));
-        if !is_at_hand(capacity) {
+        let wanted = wanted.clamp(least, most.max(least));
+        let Some(capacity) = [wanted, least].into_iter().find(|&bytes| is_at_hand(bytes)) else {
             self.cut = true;
             return false;
-        }
+        };
         self.copied.reserve_exact(capacity - self.copied.len());
         true
     }

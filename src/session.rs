@@ -24,10 +24,11 @@ pub struct Session {
     pub unfinished: Option<Box<Unfinished>>,
     /// The number of the last command in the command table, or [`NO_COMMAND`].
     pub last_command: u16,
+    /// What it has had of its turn.
     pub ran: Ran,
 }
 
-/// How many requests have run in a tick of that number.
+/// How many requests have run in the tick of that number.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ran {
     pub tick: u64,

@@ -38,14 +38,16 @@ impl HugePages {
         Some(Self { next: 0, resident: Watch::default(), pagemap })
     }
 
-    /// Looks at the next part, and joins what is whole. False when there is nothing to do for a while:
-    /// the round is over, or memory is growing, and who asks for more would wait for a page to be joined.
-    pub(super) fn go_on(&mut self, resident: usize) -> bool {
+    /// Looks at the next part, and joins what is whole. Returns how long it took; None when there is
+    /// nothing to do for a while: the round is over, or memory is growing, and who asks for more would wait
+    /// for a page to be joined.
+    pub(super) fn go_on(&mut self, resident: usize) -> Option<Duration> {
         match self.resident.look(resident) {
-            Change::Moving => return false,
-            Change::Nothing if self.next == 0 => return false,
+            Change::Moving => return None,
+            Change::Nothing if self.next == 0 => return None,
             Change::Nothing | Change::Settled => {}
         }
+        let begun = Instant::now();
         // The system joins no pages for those that it gives none.
         give_on_first_touch(true);
         let goes_on = self.join();
@@ -53,7 +55,7 @@ impl HugePages {
         if !goes_on {
             self.next = 0;
         }
-        goes_on
+        goes_on.then(|| begun.elapsed())
     }
 
     /// Joins pages for a short time. False when there are no more.

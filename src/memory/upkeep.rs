@@ -18,15 +18,25 @@ use super::resident;
 pub fn start_upkeep(wake: impl Fn() + Send + 'static) -> io::Result<()> {
     const PAUSE: Duration = Duration::from_millis(500);
     const SHORT_PAUSE: Duration = Duration::from_millis(100);
+    /// Pages are not joined for so many times as long as that took last. A reactor on the same core waits
+    /// meanwhile, for some milliseconds at times: of a hundred requests that is not to be one.
+    const PATIENCE: u32 = 300;
     let mut huge_pages = HugePages::instead_of_the_systems();
     let thread = thread::Builder::new().name("memory".into());
     thread.spawn(move || {
         // For a thread that has never allocated, the allocator collects nothing.
         black_box(Box::new(0u8));
         let (mut giving_back, mut looked) = (GivingBack::default(), Instant::now());
+        let mut rests_until = Instant::now();
         loop {
-            let goes_on = huge_pages.as_mut().is_some_and(|pages| pages.go_on(resident()));
-            thread::sleep(if goes_on { SHORT_PAUSE } else { PAUSE });
+            let mut pause = PAUSE;
+            if Instant::now() >= rests_until
+                && let Some(work) = huge_pages.as_mut().and_then(|pages| pages.go_on(resident()))
+            {
+                pause = (PATIENCE * work).clamp(SHORT_PAUSE, PAUSE);
+                rests_until = Instant::now() + PATIENCE * work;
+            }
+            thread::sleep(pause);
             if looked.elapsed() >= PAUSE {
                 looked = Instant::now();
                 giving_back.look(resident(), &wake);

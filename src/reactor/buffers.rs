@@ -10,11 +10,11 @@ pub(super) struct Outputs {
         reason = "a connection keeps a pointer to its own, and none while idle"
     )]
     spare: Vec<Box<Output>>,
-    /// Bytes of memory in them,
+    /// Bytes that they take,
     bytes: usize,
-    /// how many there may be,
+    /// how many bytes they may,
     most: usize,
-    /// and how many in one of them.
+    /// and how large one of them may be.
     capacity: usize,
 }
 
@@ -26,8 +26,8 @@ impl Outputs {
     /// An empty buffer: the one that came back last, while it is warm.
     #[inline]
     pub(super) fn take(&mut self) -> Box<Output> {
-        let output = self.spare.pop().unwrap_or_default();
-        self.bytes -= output.capacity();
+        let Some(output) = self.spare.pop() else { return Box::default() };
+        self.bytes -= size(&output);
         output
     }
 
@@ -35,12 +35,17 @@ impl Outputs {
     #[inline]
     pub(super) fn give_back(&mut self, mut output: Box<Output>) {
         output.clear();
-        let bytes = self.bytes + output.capacity();
+        let bytes = self.bytes + size(&output);
         if output.capacity() <= self.capacity && bytes <= self.most {
             self.bytes = bytes;
             self.spare.push(output);
         }
     }
+}
+
+#[inline]
+fn size(output: &Output) -> usize {
+    size_of::<Output>() + output.capacity()
 }
 
 #[cfg(test)]
@@ -49,7 +54,7 @@ mod tests {
 
     #[test]
     fn spare_outputs_are_few_and_small() {
-        let mut outputs = Outputs::new(100, 64);
+        let mut outputs = Outputs::new(2 * size_of::<Output>() + 100, 64);
         let with_capacity = |capacity| {
             let mut output = Box::new(Output::new());
             output.copied_mut().reserve_exact(capacity);

@@ -62,9 +62,9 @@ pub struct Options {
     pub limits: Limits,
     /// and where some of that may change.
     pub live_limits: Option<LiveLimits>,
-    /// Bytes of spare output buffers that are kept,
-    pub spare_outputs: usize,
-    /// and the largest that is kept, in bytes.
+    /// Bytes that spare output buffers may take,
+    pub spare_output_bytes: usize,
+    /// and the largest of them.
     pub spare_output_capacity: usize,
     /// Seconds that an orderly stop may take to answer what was received. It may change.
     pub shutdown_timeout: Arc<Number>,
@@ -78,7 +78,7 @@ impl Default for Options {
             timeout: Arc::default(),
             limits: Limits::default(),
             live_limits: None,
-            spare_outputs: 16 << 20,
+            spare_output_bytes: 16 << 20,
             spare_output_capacity: 1 << 17,
             shutdown_timeout: Arc::new(Number::new(10)),
         }
@@ -119,7 +119,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         (0..backend.listeners()).for_each(|listener| backend.start_accept(listener));
         let now = backend.now();
         Self {
-            outputs: Outputs::new(options.spare_outputs, options.spare_output_capacity),
+            outputs: Outputs::new(options.spare_output_bytes, options.spare_output_capacity),
             backend,
             service,
             options,

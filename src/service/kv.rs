@@ -113,9 +113,6 @@ impl Kv {
         output: &mut Output,
         now: Now,
     ) -> Served {
-        // What has come in several pieces is served piece by piece.
-        let before = if session.ran.tick == self.tick { session.ran.requests } else { 0 };
-        session.ran = Ran { tick: self.tick, requests: before };
         let mut consumed = 0;
         loop {
             let rest = &input[consumed..];
@@ -126,6 +123,7 @@ impl Kv {
             for (index, found) in commands.iter().enumerate().take(requests) {
                 let args = self.pipeline.args(index, rest).within(memory);
                 let done = consumed + self.pipeline.end(index + 1);
+                session.ran.requests += 1;
                 if !args.is_empty() {
                     self.running = Running { end: done, reply: output.mark() };
                     self.worker.dispatch(*found, session, args, output, now);
@@ -136,7 +134,6 @@ impl Kv {
                 }
             }
             consumed += self.pipeline.end(requests);
-            session.ran.requests += requests;
             match then {
                 Then::GoOn if session.ran.requests >= self.turn && consumed < input.len() => {
                     return Served { consumed, next: Next::Yield };
@@ -198,6 +195,11 @@ impl Kv {
     ) -> Served {
         if session.client.is_condemned() {
             return Served { consumed: input.len(), next: Next::Close };
+        }
+        if session.ran.tick != self.tick {
+            session.ran = Ran { tick: self.tick, requests: 0 };
+        } else if session.ran.requests >= self.turn {
+            return Served { consumed: 0, next: Next::Yield }; // it has come in several pieces
         }
         if let Some(unfinished) = session.unfinished.take() {
             self.pipeline.restore(*unfinished);

@@ -40,6 +40,7 @@ fn ask_and_hear(simulation: &mut Simulation<Tls<Kv>>, ordinary: &[Peer]) {
 fn a_pipeline_of_a_million_starves_nobody() {
     // A stream brings more at a time than a turn: by one piece or by several.
     starves_nobody(4 * SHARE, b"INCR greedy\r\n");
+    starves_nobody(200, b"INCR greedy\r\n");
     starves_nobody(SHARE, b"*2\r\n$4\r\nINCR\r\n$6\r\ngreedy\r\n");
 }
 

@@ -178,7 +178,7 @@ fn options(random: &mut Rng) -> Options {
             },
             ..Limits::default()
         },
-        spare_outputs: random.usize(0..1 << 17),
+        spare_output_bytes: random.usize(0..1 << 17),
         spare_output_capacity: 1 << random.u32(0..17),
         // Bytes trickle through the worst of these networks.
         shutdown_timeout: Arc::new(Number::new(60)),

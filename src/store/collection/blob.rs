@@ -5,8 +5,8 @@
 //! bytes
 //! ```
 //!
-//! An empty blob allocates nothing, and a short one has no room to spare: the allocator rounds up anyway.
-//! A longer one may have some, so that it moves seldom while it grows.
+//! An empty blob allocates nothing, a short one what it needs, and a longer one as much as the allocator
+//! rounds that up to.
 #![allow(unsafe_code)] // a pointer to bytes that tell their number cannot be written without
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
@@ -47,16 +47,15 @@ fn layout(len: usize) -> Layout {
     Layout::from_size_align(room(head(len) + len), ALIGN).expect("collections are bounded by isize")
 }
 
-/// Bytes allocated for so many: if they are no longer few, a power of two or three quarters of one.
+/// Bytes allocated for so many: of more than a few, as many as the allocator would give anyway. Within these
+/// a blob grows without asking it.
 #[inline]
 fn room(size: usize) -> usize {
     const FEW: usize = 256;
-    if size <= FEW {
-        return size;
+    match size {
+        ..=FEW => size,
+        _ => size.next_multiple_of(size.next_power_of_two() / 8),
     }
-    let power = size.next_power_of_two();
-    let less = power / 4 * 3;
-    if size <= less { less } else { power }
 }
 
 impl Blob {
@@ -75,13 +74,14 @@ impl Blob {
         prefetch(self.0.as_ptr(), SHORT);
     }
 
-    /// Starts fetching the bytes from an offset on, once the head has come.
+    /// Starts fetching what else there is from an offset on, once the head has come.
     #[inline]
     pub(super) fn fetch(&self, from: usize) {
         /// What is longer is not wanted as a whole.
         const MOST: usize = 2048;
         let (start, len) = self.bounds();
-        prefetch(start.wrapping_add(from), (len - from).min(MOST));
+        let from = from.max(SHORT - head(len));
+        prefetch(start.wrapping_add(from), len.saturating_sub(from).min(MOST));
     }
 
     /// Makes the `old` bytes at an offset `new` ones and moves what follows. The new ones are to be
@@ -228,12 +228,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_takes_a_byte_more_than_it_holds_or_has_room_if_it_is_long() {
+    fn it_takes_a_byte_more_than_it_holds_and_what_the_allocator_adds_if_it_is_long() {
         let mut blob = Blob::default();
         assert_eq!((size_of::<Blob>(), blob.heap_size()), (size_of::<usize>(), 0));
-        for (len, size) in
-            [(1, 2), (31, 32), (254, 255), (255, 384), (376, 512), (70_000, 98_304), (0, 0)]
-        {
+        for (len, size) in [
+            (1, 2),
+            (31, 32),
+            (254, 255),
+            (255, 384),
+            (375, 384),
+            (376, 448),
+            (70_000, 81_920),
+            (0, 0),
+        ] {
             blob.splice(0, blob.len(), len);
             assert_eq!((blob.len(), blob.heap_size()), (len, size));
             assert!(blob.0.as_ptr().addr().is_multiple_of(ALIGN));

@@ -22,7 +22,7 @@ const PAIR: usize = 2;
 /// Pairs to a mark.
 const GROUP: usize = 8;
 
-/// With more bytes than this there are marks and tags.
+/// There are marks and tags if the pairs take more bytes than this, and so if all takes more.
 const INDEXED: usize = 256;
 
 /// Bytes at most, whatever the directives allow: the same as in Redis. A mark could name four times as many.
@@ -110,6 +110,9 @@ impl Fields {
 
     /// The field number `index`, with its value.
     pub(super) fn nth(&self, index: usize) -> Option<(Text<'_>, Text<'_>)> {
+        if index >= self.len() {
+            return None;
+        }
         let pair = &self.0[self.offset(index)..self.pairs_end()];
         Pairs(Elements::of(pair)).next()
     }
@@ -122,10 +125,17 @@ impl Fields {
             let (index, offset) = pairs.find(|(_, offset)| field.is_at(&bytes[*offset..]))?;
             return Some(Place { index, offset });
         }
+        let mut last = Place { index: 0, offset: COUNT };
         let mut alike = memchr::memchr_iter(field.tag(), &bytes[self.tags()..]);
         alike.find_map(|index| {
-            let offset = self.offset(index);
-            field.is_at(&bytes[offset..]).then_some(Place { index, offset })
+            // Many may have the tag: none is passed twice on the way to them.
+            let is_near = index / GROUP == last.index / GROUP;
+            let offset = match is_near {
+                true => self.behind(last.offset, index - last.index),
+                false => self.offset(index),
+            };
+            last = Place { index, offset };
+            field.is_at(&bytes[offset..]).then_some(last)
         })
     }
 
@@ -136,7 +146,13 @@ impl Fields {
             true => (self.mark(index / GROUP), index % GROUP),
             false => (COUNT, index),
         };
-        (0..steps).fold(start, |offset, _| self.pair_end(offset))
+        self.behind(start, steps)
+    }
+
+    /// What lies so many pairs behind the one at an offset.
+    #[inline]
+    fn behind(&self, offset: usize, pairs: usize) -> usize {
+        (0..pairs).fold(offset, |offset, _| self.pair_end(offset))
     }
 
     #[inline]
@@ -329,7 +345,7 @@ mod tests {
         #[test]
         fn they_behave_as_a_vector_of_pairs(
             steps in prop::collection::vec(
-                ("[a-d]{0,3}|[0-9]{1,2}|[ab]{12}", "[a-z]{0,40}|-?[0-9]{1,19}|x{240,260}", 0..4), 0..200)
+                ("[a-d]{0,3}|[0-9]{1,2}|[ab]{12}|[0-9]{8}[ab]{3}12345678", "[a-z]{0,40}|-?[0-9]{1,19}|x{240,260}", 0..4), 0..200)
         ) {
             let (mut fields, mut model) = (Fields::default(), Model::new());
             for (field, value, step) in steps {
@@ -352,6 +368,7 @@ mod tests {
                     let nth = fields.nth(index).map(|(field, value)| (field.to_vec(), value.to_vec()));
                     prop_assert_eq!(nth.as_ref(), Some(&model[index]));
                 }
+                prop_assert!(fields.nth(model.len()).is_none());
                 prop_assert_eq!(fields.contains(&field), step != 0);
                 prop_assert_eq!(fields.len(), model.len());
             }
