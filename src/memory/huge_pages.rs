@@ -4,7 +4,7 @@
 //! system would give them when memory is first touched, and clear all of it while a reactor's clients
 //! wait: so that is switched off, and small pages are joined later, by a thread of its own. Whoever needs a
 //! page meanwhile waits for one to be joined, from a third of a millisecond to some; so it is done when memory
-//! does not grow, and with pauses: some 40 MiB a second. It takes MADV_COLLAPSE, Linux 6.1; on older systems
+//! does not grow, and with pauses, see `upkeep`. It takes MADV_COLLAPSE, Linux 6.1; on older systems
 //! everything stays as they do it.
 
 #![allow(unsafe_code)] // madvise and prctl come from libc.

@@ -20,7 +20,7 @@ pub fn start_upkeep(wake: impl Fn() + Send + 'static) -> io::Result<()> {
     const SHORT_PAUSE: Duration = Duration::from_millis(100);
     /// Pages are not joined for so many times as long as that took last. A reactor on the same core waits
     /// meanwhile, for some milliseconds at times: of a hundred requests that is not to be one.
-    const PATIENCE: u32 = 300;
+    const PATIENCE: u32 = 200;
     let mut huge_pages = HugePages::instead_of_the_systems();
     let thread = thread::Builder::new().name("memory".into());
     thread.spawn(move || {
