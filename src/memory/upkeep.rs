@@ -29,14 +29,12 @@ pub fn start_upkeep(wake: impl Fn() + Send + 'static) -> io::Result<()> {
         let (mut giving_back, mut looked) = (GivingBack::default(), Instant::now());
         let mut rests_until = Instant::now();
         loop {
-            let mut pause = PAUSE;
-            if Instant::now() >= rests_until
-                && let Some(work) = huge_pages.as_mut().and_then(|pages| pages.go_on(resident()))
-            {
-                pause = (PATIENCE * work).clamp(SHORT_PAUSE, PAUSE);
-                rests_until = Instant::now() + PATIENCE * work;
+            if Instant::now() >= rests_until {
+                let work = huge_pages.as_mut().and_then(|pages| pages.go_on(resident()));
+                let rest = work.map_or(PAUSE, |work| (PATIENCE * work).max(SHORT_PAUSE));
+                rests_until = Instant::now() + rest;
             }
-            thread::sleep(pause);
+            thread::sleep(rests_until.saturating_duration_since(Instant::now()).min(PAUSE));
             if looked.elapsed() >= PAUSE {
                 looked = Instant::now();
                 giving_back.look(resident(), &wake);

@@ -1,9 +1,22 @@
-//! Elements one behind the other, and the ways along them.
+//! Elements one behind the other: the count that stands before them, and the ways along them.
 
 use std::hint::black_box;
 
 use super::element::{after, split};
 use crate::store::Text;
+
+/// Bytes of a count.
+pub(super) const COUNT: usize = size_of::<u32>();
+
+/// The count at the front, or 0 if nothing is there.
+#[inline]
+pub(super) fn count(bytes: &[u8]) -> usize {
+    bytes.first_chunk().map_or(0, |count| u32::from_le_bytes(*count) as usize)
+}
+
+pub(super) fn write_count(count: usize, to: &mut [u8]) {
+    to[..COUNT].copy_from_slice(&(count as u32).to_le_bytes());
+}
 
 /// Offsets of elements in turn.
 ///

@@ -11,10 +11,9 @@
 
 use super::blob::Blob;
 use super::element::{Element, after, read};
-use super::elements::{Elements, Walk};
+use super::elements::{COUNT, Elements, Walk, count, write_count};
 use crate::store::Text;
 
-const COUNT: usize = size_of::<u32>();
 const MARK: usize = size_of::<u32>();
 
 /// Elements of a pair.
@@ -44,7 +43,7 @@ impl Fields {
     /// How many fields there are.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.0.first_chunk().map_or(0, |count| u32::from_le_bytes(*count) as usize)
+        count(&self.0)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -189,10 +188,6 @@ impl Fields {
         self.0[at..at + MARK].copy_from_slice(&(offset as u32).to_le_bytes());
     }
 
-    fn set_len(&mut self, len: usize) {
-        self.0[..COUNT].copy_from_slice(&(len as u32).to_le_bytes());
-    }
-
     /// Appends a field that is not there.
     fn push(&mut self, field: &Element<'_>, value: &Element<'_>) {
         let (count, len) = (self.len(), self.0.len());
@@ -202,7 +197,7 @@ impl Fields {
         let is_indexed = pair + size > INDEXED;
         let grown = if is_indexed { index_size(count + 1) } else { 0 };
         self.0.splice(len, 0, pair + size + grown - len);
-        self.set_len(count + 1);
+        write_count(count + 1, &mut self.0);
         if was_indexed {
             let bytes: &mut [u8] = &mut self.0;
             let (tags, end) = (pair + index - count, bytes.len());
@@ -244,32 +239,27 @@ impl Fields {
     }
 
     fn remove_at(&mut self, Place { index, offset }: Place) {
-        let (count, len) = (self.len() - 1, self.0.len());
+        let count = self.len() - 1;
         if count == 0 {
             *self = Self::default();
             return;
         }
         let (pairs_end, size) = (self.pairs_end(), self.pair_end(offset) - offset);
-        let left = pairs_end - size;
-        if !self.is_indexed() || left <= INDEXED {
-            self.0.splice(pairs_end, len - pairs_end, 0);
-            self.0.splice(offset, size, 0);
-            self.set_len(count);
-            return;
+        if self.is_indexed() && pairs_end - size <= INDEXED {
+            self.0.splice(pairs_end, index_size(count + 1), 0);
+        } else if self.is_indexed() {
+            let groups = count.div_ceil(GROUP);
+            for group in index / GROUP + 1..groups {
+                self.set_mark(group, self.pair_end(self.mark(group)) - size);
+            }
+            let tag = self.tags() + index;
+            self.0.splice(tag, 1, 0);
+            if count.is_multiple_of(GROUP) {
+                self.0.splice(pairs_end + MARK * groups, MARK, 0);
+            }
         }
-        for group in index / GROUP + 1..count.div_ceil(GROUP) {
-            self.set_mark(group, self.pair_end(self.mark(group)) - size);
-        }
-        let tags = self.tags();
-        let bytes: &mut [u8] = &mut self.0;
-        bytes.copy_within(tags + index + 1.., tags + index);
-        bytes.copy_within(offset + size..pairs_end, offset);
-        let marks = MARK * count.div_ceil(GROUP);
-        bytes.copy_within(pairs_end..pairs_end + marks, left);
-        bytes.copy_within(tags..tags + count, left + marks);
-        let new_len = left + marks + count;
-        self.0.splice(new_len, len - new_len, 0);
-        self.set_len(count);
+        self.0.splice(offset, size, 0);
+        write_count(count, &mut self.0);
     }
 
     /// Writes all marks and tags.

@@ -12,10 +12,8 @@ use std::ops::Range;
 
 use super::blob::Blob;
 use super::element::{Element, after, read};
-use super::elements::{Elements, Walk};
+use super::elements::{COUNT, Elements, Walk, count, write_count};
 use crate::store::Text;
-
-const COUNT: usize = size_of::<u32>();
 
 /// A sequence of texts.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +24,7 @@ impl Packed {
     /// How many elements there are.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.0.first_chunk().map_or(0, |count| u32::from_le_bytes(*count) as usize)
+        count(&self.0)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -145,7 +143,7 @@ impl Packed {
             true => self.0.splice(0, 0, COUNT + size),
             false => self.0.splice(old.start, old.len(), size),
         }
-        self.0[..COUNT].copy_from_slice(&(count as u32).to_le_bytes());
+        write_count(count, &mut self.0);
         let mut at = old.start;
         for element in elements {
             element.write(&mut self.0[at..]);
