@@ -82,7 +82,7 @@ pub trait Backend {
     /// Sends all of `output`, which is not empty.
     ///
     /// If the connection waits for [`Event::Sent`] before it goes on, that wakes the reactor;
-    /// otherwise it may come with the next event of any kind.
+    /// otherwise it may come when the next poll returns for another reason.
     fn send(&mut self, id: ConnId, output: Box<Output>, is_awaited: bool) -> Sending;
 
     /// Ends both directions at once: what is in flight comes back soon, most likely as an error.

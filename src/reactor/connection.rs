@@ -277,19 +277,20 @@ impl<Session> Connection<Session> {
     /// once. Returns the bytes handed over.
     pub(super) fn start_send(
         &mut self,
-        outputs: &mut Outputs,
+        turn: &mut Turn<'_>,
         send: impl FnOnce(Box<Output>, bool) -> Sending,
     ) -> usize {
         if self.phase == Phase::Closing {
             return 0;
         }
-        let Some(output) = self.outgoing.begin_send(outputs) else { return 0 };
+        let Some(output) = self.outgoing.begin_send(turn.outputs) else { return 0 };
         let bytes = output.len();
-        // The last replies: when they have left, the connection closes.
-        let is_awaited = self.eof || self.phase == Phase::Draining;
+        // When the last replies have left the connection closes, and one that is paused goes on.
+        let is_last = self.eof || self.phase == Phase::Draining;
+        let is_awaited = is_last || bytes > turn.limits.low_water;
         match send(output, is_awaited) {
             Sending::InFlight => {}
-            Sending::Done { output, result } => self.sent(output, result.is_ok(), outputs),
+            Sending::Done { output, result } => self.sent(output, result.is_ok(), turn.outputs),
         }
         bytes
     }

@@ -244,7 +244,7 @@ impl<B: Backend, S: Service> Reactor<B, S> {
         for &id in &self.touched {
             let Some(connection) = self.connections.get_mut(id) else { continue };
             connection.check_eof(&mut self.service, &mut turn);
-            let bytes = connection.start_send(turn.outputs, |output, is_awaited| {
+            let bytes = connection.start_send(&mut turn, |output, is_awaited| {
                 self.backend.send(id, output, is_awaited)
             });
             if bytes > 0 {

@@ -154,6 +154,26 @@ fn a_slow_reader_is_not_read_until_it_has_caught_up() {
     simulation.finish();
 }
 
+/// Nobody else is there whose events would wake the reactor.
+#[test]
+fn who_is_not_read_from_goes_on_when_its_replies_have_left() {
+    let faults = Faults { silent_send: 1.0, window: 700, ..Faults::NONE };
+    let water = Limits { high_water: 1000, low_water: 500, ..limits() };
+    let mut simulation = echo_with(faults, water);
+    let [peer] = connect(&mut simulation);
+    // The first does not fit into the window, and the second is one too many behind it.
+    for len in [800, 600, 300] {
+        peer.write(&vec![b'x'; len]);
+        simulation.settle();
+    }
+    assert_eq!(peer.unreceived(), 300);
+    for len in [700, 700, 300] {
+        assert_eq!(peer.read().len(), len);
+        simulation.settle();
+    }
+    simulation.finish();
+}
+
 #[test]
 fn a_slow_reader_is_not_executed_for() {
     let faults = Faults { window: 10, ..Faults::NONE };

@@ -76,7 +76,8 @@ struct Client {
 impl Client {
     fn new(peer: Peer, trust: &Trust) -> Self {
         let name = ServerName::try_from("localhost").unwrap();
-        let tls = ClientConnection::new(Arc::clone(&trust.client), name).unwrap();
+        let mut tls = ClientConnection::new(Arc::clone(&trust.client), name).unwrap();
+        tls.set_buffer_limit(None); // all is said at once, though no hands be shaken yet
         Self { peer, tls, heard: Vec::new(), finished: false, ended: false }
     }
 

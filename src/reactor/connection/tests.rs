@@ -81,10 +81,12 @@ impl Bench {
     /// Starts a send that stays in flight; what it would send.
     fn send(&mut self) -> Option<Box<Output>> {
         let mut sent = None;
-        self.turn(|connection, service, turn| connection.check_eof(service, turn));
-        self.connection.start_send(&mut self.outputs, |output, _| {
-            sent = Some(output);
-            Sending::InFlight
+        self.turn(|connection, service, turn| {
+            connection.check_eof(service, turn);
+            connection.start_send(turn, |output, _| {
+                sent = Some(output);
+                Sending::InFlight
+            });
         });
         sent
     }

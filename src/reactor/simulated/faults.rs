@@ -20,6 +20,9 @@ pub struct Faults {
     pub bytes_after_stop: f64,
     /// A send is done at once, as on epoll, if the peer has room.
     pub immediate_send: f64,
+    /// A send is done at once and nobody is told before something else happens, as io_uring has it,
+    /// unless the reactor says that it waits for that.
+    pub silent_send: f64,
     /// A send in flight moves a part of its bytes.
     pub partial_send: f64,
     /// A connection breaks, in each poll that looks at it.
@@ -48,6 +51,7 @@ impl Faults {
         starved_receive: 0.0,
         bytes_after_stop: 0.0,
         immediate_send: 0.0,
+        silent_send: 0.0,
         partial_send: 0.0,
         reset: 0.0,
         stale_event: 0.0,
@@ -74,6 +78,7 @@ impl Faults {
             starved_receive: probability(0.8),
             bytes_after_stop: probability(1.0),
             immediate_send: probability(1.0),
+            silent_send: probability(1.0),
             partial_send: probability(1.0),
             reset: probability(0.02),
             stale_event: probability(0.5),

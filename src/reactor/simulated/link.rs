@@ -26,6 +26,8 @@ pub(super) struct Leaving {
     pub(super) output: Box<Output>,
     /// Bytes of it that have left.
     pub(super) sent: usize,
+    /// All of it has left, and nobody is woken to hear of that.
+    pub(super) silent: bool,
 }
 
 #[derive(Debug)]
@@ -108,6 +110,10 @@ impl Link {
     pub(super) fn stirs(&self, window: usize) -> bool {
         let over = self.broken || self.shut;
         let comes = over || self.is_finished() || self.stopping || !self.to_server.is_empty();
-        self.recv.is_some() && comes || self.send.is_some() && (over || self.to_peer.len() < window)
+        let leaves = self.send.as_ref().is_some_and(|leaving| match leaving.silent {
+            true => self.shut,
+            false => over || self.to_peer.len() < window,
+        });
+        self.recv.is_some() && comes || leaves
     }
 }

@@ -149,8 +149,8 @@ impl Backend for Simulated {
         look(&arrival.bytes)
     }
 
-    fn send(&mut self, id: ConnId, output: Box<Output>, _: bool) -> Sending {
-        self.network.lock().send(self.host, id, output)
+    fn send(&mut self, id: ConnId, output: Box<Output>, is_awaited: bool) -> Sending {
+        self.network.lock().send(self.host, id, output, is_awaited)
     }
 
     fn finish_recv(&mut self, id: ConnId) {

@@ -97,6 +97,7 @@ impl Network {
         let until = until.into_iter().chain(self.hosts[at].alarm.take()).min();
         if self.chance(self.faults.interrupted_poll) {
             self.advance(STEP);
+            self.tell_of_silent_sends(at, events);
             return Ok(());
         }
         loop {
@@ -105,6 +106,7 @@ impl Network {
             self.complete(at, events, accepted);
             let late = until.is_some_and(|until| self.now.steady >= until);
             if late || !events.is_empty() || !accepted.is_empty() {
+                self.tell_of_silent_sends(at, events);
                 return Ok(());
             }
             if !self.stirs(at) {
@@ -247,7 +249,13 @@ impl Network {
         self.check(armed, "stops a receive that is not in flight");
     }
 
-    pub(super) fn send(&mut self, at: usize, id: ConnId, output: Box<Output>) -> Sending {
+    pub(super) fn send(
+        &mut self,
+        at: usize,
+        id: ConnId,
+        output: Box<Output>,
+        is_awaited: bool,
+    ) -> Sending {
         self.hosts[at].used.insert(id);
         let link = self.link(at, id, "sends");
         let (idle, shut, failed) = (link.send.is_none(), link.shut, link.failure_told);
@@ -256,9 +264,15 @@ impl Network {
         self.check(!failed, "sends to a connection that was said to have failed");
         self.check(!output.is_empty(), "sends nothing");
         let immediate = self.chance(self.faults.immediate_send);
+        let silent = !is_awaited && self.chance(self.faults.silent_send);
         let window = self.faults.window;
         let link = self.link(at, id, "sends");
-        link.send = Some(Leaving { output, sent: 0 });
+        let has_room = !link.broken && output.len() <= window.saturating_sub(link.to_peer.len());
+        link.send = Some(Leaving { output, sent: 0, silent: silent && has_room });
+        if silent && has_room {
+            link.deliver(usize::MAX, window);
+            return Sending::InFlight;
+        }
         if !immediate {
             return Sending::InFlight;
         }
@@ -402,6 +416,17 @@ impl Network {
         link.failure_told |= !done;
         let result = if done { Ok(()) } else { Err(Errno(libc::EPIPE)) };
         events.push(Event::Sent { id, output, result });
+    }
+
+    fn tell_of_silent_sends(&mut self, at: usize, events: &mut Events) {
+        for &index in &self.hosts[at].open {
+            let link = &mut self.links[index];
+            if let End::Open { id, .. } = link.end
+                && let Some(Leaving { output, .. }) = link.send.take_if(|leaving| leaving.silent)
+            {
+                events.push(Event::Sent { id, output, result: Ok(()) });
+            }
+        }
     }
 
     /// Brings bytes until there are none, it is enough for one poll, or the receive ends.
