@@ -5,11 +5,10 @@
 //! bytes
 //! ```
 //!
-//! An empty blob allocates nothing, a short one what it needs, and a longer one as much as the allocator
-//! rounds that up to.
+//! An empty blob allocates nothing, another one as much as the allocator rounds up to what it needs.
 #![allow(unsafe_code)] // a pointer to bytes that tell their number cannot be written without
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
@@ -47,13 +46,13 @@ fn layout(len: usize) -> Layout {
     Layout::from_size_align(room(head(len) + len), ALIGN).expect("collections are bounded by isize")
 }
 
-/// Bytes allocated for so many: of more than a few, as many as the allocator would give anyway. Within these
-/// a blob grows without asking it.
+/// Bytes allocated for so many: as many as the allocator would give anyway. Within these a blob grows without
+/// asking it.
 #[inline]
 fn room(size: usize) -> usize {
-    const FEW: usize = 256;
     match size {
-        ..=FEW => size,
+        ..=8 => 8,
+        9..=128 => size.next_multiple_of(16),
         _ => size.next_multiple_of(size.next_power_of_two() / 8),
     }
 }
@@ -92,11 +91,17 @@ impl Blob {
         let size = len - old + new;
         if size == 0 {
             *self = Self::default();
-            return;
+        } else if len == 0 || layout(size) != layout(len) {
+            self.splice_into_another(at, old, new);
+        } else {
+            self.splice_in_place(at, old, new);
         }
-        if size > len {
-            self.reallocate(len, size);
-        }
+    }
+
+    /// The allocation suits both numbers of bytes.
+    fn splice_in_place(&mut self, at: usize, old: usize, new: usize) {
+        let len = self.len();
+        let size = len - old + new;
         let (from, to) = (head(len), head(size));
         let base = self.0.as_ptr();
         // SAFETY: the allocation has room for the longer of both, and all places are within what is
@@ -115,27 +120,29 @@ impl Blob {
             base.add(to + at).write_bytes(0, new);
             self.write_len(size);
         }
-        if size < len {
-            self.reallocate(len, size);
-        }
     }
 
-    /// Gives the bytes another allocation, or changes the one that they have, unless that suits.
-    fn reallocate(&mut self, len: usize, size: usize) {
-        let new = layout(size);
-        if len > 0 && new == layout(len) {
-            return;
+    /// Each byte is copied once. The allocator's `realloc` would first look how large the block is, and wait
+    /// for that to come from memory.
+    fn splice_into_another(&mut self, at: usize, old: usize, new: usize) {
+        let (start, len) = self.bounds();
+        let size = len - old + new;
+        let wanted = layout(size);
+        // SAFETY: the size is not 0, as a head is in it.
+        let base = unsafe { alloc(wanted) };
+        let Some(base) = NonNull::new(base) else { handle_alloc_error(wanted) };
+        let mut other = Self(base);
+        // SAFETY: the other allocation is large enough for its head and so many bytes; those before and
+        // behind the spliced ones are some of the old.
+        unsafe {
+            other.write_len(size);
+            let to = base.as_ptr().add(head(size));
+            start.copy_to_nonoverlapping(to, at);
+            to.add(at).write_bytes(0, new);
+            let behind = start.add(at + old);
+            behind.copy_to_nonoverlapping(to.add(at + new), len - at - old);
         }
-        // SAFETY: neither size is 0, as a head is in it; what is not empty was allocated with the
-        // layout for its length.
-        let base = unsafe {
-            match len {
-                0 => alloc(new),
-                _ => realloc(self.0.as_ptr(), layout(len), new.size()),
-            }
-        };
-        let Some(base) = NonNull::new(base) else { handle_alloc_error(new) };
-        self.0 = base;
+        std::mem::swap(self, &mut other);
     }
 
     /// # Safety
@@ -228,13 +235,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_takes_a_byte_more_than_it_holds_and_what_the_allocator_adds_if_it_is_long() {
+    fn it_takes_as_much_as_the_allocator_gives() {
         let mut blob = Blob::default();
         assert_eq!((size_of::<Blob>(), blob.heap_size()), (size_of::<usize>(), 0));
         for (len, size) in [
-            (1, 2),
+            (1, 8),
+            (7, 8),
+            (8, 16),
             (31, 32),
-            (254, 255),
+            (32, 48),
+            (254, 256),
             (255, 320),
             (375, 384),
             (376, 448),
@@ -244,6 +254,10 @@ mod tests {
             blob.splice(0, blob.len(), len);
             assert_eq!((blob.len(), blob.heap_size()), (len, size));
             assert!(blob.0.as_ptr().addr().is_multiple_of(ALIGN));
+        }
+        for size in 1..100_000 {
+            // SAFETY: it reads a table of the allocator's.
+            assert_eq!(room(size), unsafe { libmimalloc_sys::mi_good_size(size) });
         }
     }
 

@@ -148,18 +148,18 @@ mod tests {
     fn integers_take_no_more_bytes_than_the_widest_needs() {
         let mut integers = Integers::default();
         for (number, bytes) in [
-            (0, 2 + 1),
-            (127, 2 + 2),
-            (-128, 2 + 3),
-            (128, 2 + 4 * 2),
-            (-32_768, 2 + 5 * 2),
-            (-32_769, 2 + 6 * 3),
-            (i64::from(i32::MAX), 2 + 7 * 4),
-            (i64::from(i32::MAX) + 1, 2 + 8 * 5),
-            (i64::MIN, 2 + 9 * 8),
+            (0, BEGIN + 1),
+            (127, BEGIN + 2),
+            (-128, BEGIN + 3),
+            (128, BEGIN + 4 * 2),
+            (-32_768, BEGIN + 5 * 2),
+            (-32_769, BEGIN + 6 * 3),
+            (i64::from(i32::MAX), BEGIN + 7 * 4),
+            (i64::from(i32::MAX) + 1, BEGIN + 8 * 5),
+            (i64::MIN, BEGIN + 9 * 8),
         ] {
             assert!(integers.insert(number));
-            assert_eq!(integers.heap_size(), bytes, "{number}");
+            assert_eq!(integers.0.len(), bytes, "{number}");
         }
         let all: Vec<i64> = integers.iter().collect();
         for number in all {
