@@ -291,10 +291,17 @@ impl Client {
 
     fn read_more(&mut self) -> std::io::Result<usize> {
         let mut chunk = [0; 64 * 1024];
-        let read = match &mut self.stream {
-            Stream::Tcp(stream) => stream.read(&mut chunk)?,
-            Stream::Unix(stream) => stream.read(&mut chunk)?,
-            Stream::Tls(stream) => stream.read(&mut chunk)?,
+        let mut read = || match &mut self.stream {
+            Stream::Tcp(stream) => stream.read(&mut chunk),
+            Stream::Unix(stream) => stream.read(&mut chunk),
+            Stream::Tls(stream) => stream.read(&mut chunk),
+        };
+        // A wait with a limit ends when the process was stopped and goes on, signal(7).
+        let read = loop {
+            match read() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read?,
+            }
         };
         self.arrived.extend_from_slice(&chunk[..read]);
         Ok(read)
