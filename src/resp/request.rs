@@ -268,24 +268,30 @@ struct Header {
 }
 
 /// Reads the header at the front of `input` if it is whole, well-formed and below 1000. Nearly all
-/// are, so nothing else is done for speed.
+/// are, so nothing else is done for speed: a header is compared as one number.
 #[inline(always)]
 fn short_header(input: &[u8], sigil: u8) -> Option<Header> {
-    let digit = |byte: u8| usize::from(byte - b'0');
-    match *input {
-        [first, a @ b'0'..=b'9', b'\r', b'\n', ..] if first == sigil => {
-            Some(Header { number: digit(a), end: 4 })
-        }
-        [first, a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', ..] if first == sigil => {
-            Some(Header { number: digit(a) * 10 + digit(b), end: 5 })
-        }
-        [first, a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'\r', b'\n', ..]
-            if first == sigil =>
-        {
-            Some(Header { number: digit(a) * 100 + digit(b) * 10 + digit(c), end: 6 })
-        }
-        _ => None,
+    const END: u64 = u16::from_le_bytes(*b"\r\n") as u64;
+    let sigil = u64::from(sigil);
+    let digit = |bytes: u64, place: u32| (bytes >> (8 * place)) as u8 ^ b'0';
+    let bytes = u64::from(u32::from_le_bytes(*input.first_chunk()?));
+    if bytes & 0xffff_00ff == sigil | END << 16 {
+        let one = digit(bytes, 1);
+        return (one <= 9).then_some(Header { number: usize::from(one), end: 4 });
     }
+    // Behind a longer one more than eight bytes must follow.
+    let bytes = u64::from_le_bytes(*input.first_chunk()?);
+    let (ten, one) = (digit(bytes, 1), digit(bytes, 2));
+    if !matches!(ten, 1..=9) || one > 9 {
+        return None;
+    }
+    let number = 10 * usize::from(ten) + usize::from(one);
+    if bytes & 0xff_ff00_00ff == sigil | END << 24 {
+        return Some(Header { number, end: 5 });
+    }
+    let last = digit(bytes, 3);
+    let is_header = last <= 9 && bytes & 0xffff_0000_00ff == sigil | END << 32;
+    is_header.then_some(Header { number: 10 * number + usize::from(last), end: 6 })
 }
 
 #[cfg(test)]
