@@ -285,9 +285,11 @@ impl<Session> Connection<Session> {
         }
         let Some(output) = self.outgoing.begin_send(turn.outputs) else { return 0 };
         let bytes = output.len();
-        // When the last replies have left the connection closes, and one that is paused goes on.
+        // When the last replies have left the connection closes, and one that is paused goes on. The
+        // hard limit must not count what has left when the next request comes.
         let is_last = self.eof || self.phase == Phase::Draining;
-        let is_awaited = is_last || bytes > turn.limits.low_water;
+        let limits = turn.limits;
+        let is_awaited = is_last || bytes > limits.low_water || limits.output.hard > 0;
         match send(output, is_awaited) {
             Sending::InFlight => {}
             Sending::Done { output, result } => self.sent(output, result.is_ok(), turn.outputs),

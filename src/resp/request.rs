@@ -279,7 +279,8 @@ fn short_header(input: &[u8], sigil: u8) -> Option<Header> {
         let one = digit(bytes, 1);
         return (one <= 9).then_some(Header { number: usize::from(one), end: 4 });
     }
-    // Behind a longer one more than eight bytes must follow.
+    // What a longer one announces does not fit into eight bytes with it; one at the end of the input is left
+    // to those who read any form.
     let bytes = u64::from_le_bytes(*input.first_chunk()?);
     let (ten, one) = (digit(bytes, 1), digit(bytes, 2));
     if !matches!(ten, 1..=9) || one > 9 {

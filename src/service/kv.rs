@@ -349,13 +349,13 @@ impl Service for Kv {
         self.client_memory.grew();
     }
 
-    fn close(&mut self, session: Session) {
-        if session.blocked.is_some() {
-            self.forget_deadline(&session);
-            self.worker.keyspace.enter();
-            blocking::stop_waiting(&mut self.worker.keyspace, &session.client);
-            self.worker.keyspace.leave();
-        }
+    /// Who waits and sends nothing more takes nothing: its answer would not be sent.
+    fn finish(&mut self, session: &mut Session, _output: &mut Output) {
+        self.stop_waiting(session);
+    }
+
+    fn close(&mut self, mut session: Session) {
+        self.stop_waiting(&mut session);
         self.worker.instance.clients.remove(session.client.id);
     }
 
@@ -407,6 +407,17 @@ impl Kv {
             keyspace.leave();
         }
         None
+    }
+
+    fn stop_waiting(&mut self, session: &mut Session) {
+        if session.blocked.is_none() {
+            return;
+        }
+        self.forget_deadline(session);
+        session.blocked = None;
+        self.worker.keyspace.enter();
+        blocking::stop_waiting(&mut self.worker.keyspace, &session.client);
+        self.worker.keyspace.leave();
     }
 
     fn forget_deadline(&mut self, session: &Session) {

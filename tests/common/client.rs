@@ -282,6 +282,7 @@ impl Client {
             match stream.write(&bytes[sent..]) {
                 Ok(written) => sent += written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => panic!("the server reads or waits: {error}"),
             }
         }

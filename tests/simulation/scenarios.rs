@@ -526,3 +526,51 @@ fn who_waits_and_goes_on_sending_is_read_so_far_and_no_further() {
     assert_eq!(heard, expected);
     simulation.finish();
 }
+
+#[test]
+fn who_has_passed_the_hard_limit_with_its_last_send_is_closed() {
+    let faults = Faults { silent_send: 1.0, early_receive_end: 1.0, ..Faults::NONE };
+    let output = OutputLimit { hard: 100, soft: 0, soft_seconds: 0 };
+    let mut simulation = echo_with(faults, Limits { output, ..limits() });
+    let [peer] = connect(&mut simulation);
+    peer.write(&[b'x'; 100]);
+    simulation.settle();
+    assert!(peer.is_closed());
+    simulation.finish();
+}
+
+#[test]
+fn what_has_left_does_not_count_for_the_hard_limit() {
+    for silent_send in [0.0, 1.0] {
+        let faults = Faults { silent_send, ..Faults::NONE };
+        let output = OutputLimit { hard: 1000, soft: 0, soft_seconds: 0 };
+        let mut simulation = echo_with(faults, Limits { output, ..limits() });
+        let [peer] = connect(&mut simulation);
+        for n in 0..4 {
+            peer.write(&[b'x'; 600]);
+            simulation.settle();
+            assert_eq!(peer.read().len(), 600, "silent {silent_send}, request {n}");
+        }
+        simulation.finish();
+    }
+}
+
+/// A client that half-closes behind a request that waits takes nothing with it.
+#[test]
+fn who_half_closes_while_it_waits_takes_nothing() {
+    let faults = Faults { window: 3, ..Faults::NONE };
+    let mut simulation = kv_with(faults, limits());
+    let [waits, gives] = connect(&mut simulation);
+    waits.write(&[GET, GET, b"BLPOP k 0\r\n"].concat());
+    waits.finish();
+    simulation.settle();
+    gives.write(b"RPUSH k v\r\n");
+    simulation.settle();
+    gives.read();
+    simulation.settle();
+    gives.read();
+    gives.write(b"LLEN k\r\n");
+    simulation.settle();
+    assert_eq!(gives.read(), b":1\r");
+    simulation.finish();
+}

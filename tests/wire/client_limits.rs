@@ -66,6 +66,18 @@ fn a_reply_beyond_the_hard_limit_closes() {
     assert!(server.connect().call(&mget).len() > 640_000);
 }
 
+/// Short enough to be sent without a word from the kernel that it has left.
+#[test]
+fn a_reply_that_has_left_does_not_count_for_the_hard_limit() {
+    let (server, mut other) = connected();
+    (0..100).for_each(|_| drop(other.call(&format!("RPUSH l {}", "m".repeat(593)))));
+    other.talk(&[("CONFIG SET client-output-buffer-limit \"normal 100000 0 0\"", "+OK\r\n")]);
+    let mut client = server.connect();
+    for _ in 0..10 {
+        assert_eq!(client.call("LRANGE l 0 -1").len(), 6 + 100 * 601);
+    }
+}
+
 /// The largest replies that a few bytes can ask for: they end at the limit, in memory and in time.
 #[test]
 fn huge_replies_end_at_the_hard_limit() {
@@ -113,8 +125,8 @@ fn who_does_not_read_is_closed_when_the_soft_limit_has_lasted() {
     let (server, mut other) = connected();
     let (_stalled, id) = stall(&server, MANY);
     wait_until("replies wait", || field(&mut other, id, "omem") > 100_000);
-    other.talk(&[("CONFIG SET client-output-buffer-limit \"normal 0 100kb 1\"", "+OK\r\n")]);
     let begun = Instant::now();
+    other.talk(&[("CONFIG SET client-output-buffer-limit \"normal 0 100kb 1\"", "+OK\r\n")]);
     wait_until("it is closed", || other.text(&format!("CLIENT LIST ID {id}")).is_empty());
     assert!(begun.elapsed() >= Duration::from_secs(1), "after {:?}", begun.elapsed());
 }

@@ -110,10 +110,8 @@ impl Link {
     pub(super) fn stirs(&self, window: usize) -> bool {
         let over = self.broken || self.shut;
         let comes = over || self.is_finished() || self.stopping || !self.to_server.is_empty();
-        let leaves = self.send.as_ref().is_some_and(|leaving| match leaving.silent {
-            true => self.shut,
-            false => over || self.to_peer.len() < window,
-        });
-        self.recv.is_some() && comes || leaves
+        let is_heard = self.send.as_ref().is_some_and(|leaving| !leaving.silent);
+        let leaves = over || self.to_peer.len() < window;
+        self.recv.is_some() && comes || is_heard && leaves
     }
 }

@@ -293,7 +293,12 @@ impl Network {
     }
 
     pub(super) fn shutdown(&mut self, at: usize, id: ConnId) {
-        self.link(at, id, "shuts down").shut = true;
+        let link = self.link(at, id, "shuts down");
+        link.shut = true;
+        // What is started and not yet submitted fails then, and that is told.
+        if let Some(leaving) = &mut link.send {
+            leaving.silent = false;
+        }
     }
 
     pub(super) fn close(&mut self, at: usize, id: ConnId) {
@@ -396,10 +401,10 @@ impl Network {
     }
 
     fn complete_send(&mut self, index: usize, events: &mut Events) {
-        let unsent = self.links[index].unsent();
-        if unsent == 0 {
+        if self.links[index].send.as_ref().is_none_or(|leaving| leaving.silent) {
             return;
         }
+        let unsent = self.links[index].unsent();
         let partial = self.chance(self.faults.partial_send);
         let most = if partial { self.random.usize(0..=unsent) } else { unsent };
         let lost = self.links[index].shut && self.random.bool();
