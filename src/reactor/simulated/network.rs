@@ -268,8 +268,9 @@ impl Network {
         let window = self.faults.window;
         let link = self.link(at, id, "sends");
         let has_room = !link.broken && output.len() <= window.saturating_sub(link.to_peer.len());
-        link.send = Some(Leaving { output, sent: 0, silent: silent && has_room });
-        if silent && has_room {
+        let silent = silent && has_room;
+        link.send = Some(Leaving { output, sent: 0, silent });
+        if silent {
             link.deliver(usize::MAX, window);
             return Sending::InFlight;
         }
