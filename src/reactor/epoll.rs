@@ -32,8 +32,9 @@ const MOST: usize = 1 << 16;
 /// With less room than this, who else is readable waits for the next poll.
 const LEAST: usize = 1 << 14;
 
-/// Connections accepted from one listener in one poll.
-const ACCEPTS: usize = 64;
+/// A connection more is accepted in a poll for each so many other events: to accept one and to let it go
+/// takes as long as to serve so many, and who is there already is served first.
+const EVENTS_PER_ACCEPT: usize = 8;
 
 /// What every connection is watched for. EPOLLOUT joins only after a send found the socket full.
 const READABLE: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLET) as u32;
@@ -59,6 +60,8 @@ pub struct Epoll {
     ready: Vec<libc::epoll_event>,
     /// Connections whose bytes are at hand, and are to be received.
     readable: VecDeque<ConnId>,
+    /// Listeners with connections to accept.
+    calling: Vec<usize>,
     /// Events that came about outside of `poll`.
     pending: Vec<Event<Self>>,
     stats: Arc<ReactorStats>,
@@ -125,6 +128,7 @@ impl Epoll {
             filled: 0,
             ready: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS],
             readable: VecDeque::new(),
+            calling: Vec::new(),
             pending: Vec::new(),
             stats,
         };
@@ -156,7 +160,7 @@ impl Epoll {
     }
 
     fn accept(&mut self, listener: usize, events: &mut Vec<Event<Self>>) {
-        for _ in 0..ACCEPTS {
+        for _ in 0..=events.len() / EVENTS_PER_ACCEPT {
             self.stats.operations.add(1);
             match socket::accept(self.listeners[listener].as_fd()) {
                 Ok(fd) => events.push(Event::Accepted(fd)),
@@ -310,11 +314,14 @@ impl Backend for Epoll {
             let id = unpack(name);
             match id.index {
                 DOORBELL => events.push(Event::Woken),
-                FIRST_LISTENER.. => self.accept((id.index - FIRST_LISTENER) as usize, events),
+                FIRST_LISTENER.. => self.calling.push((id.index - FIRST_LISTENER) as usize),
                 _ => self.report(id, edges, events),
             }
         }
         self.receive_all(events);
+        while let Some(listener) = self.calling.pop() {
+            self.accept(listener, events);
+        }
         Ok(())
     }
 
@@ -431,4 +438,35 @@ fn unpack(name: u64) -> ConnId {
 /// Rounds up: a wait that ends early would be followed by one of no length.
 fn milliseconds(time: Duration) -> i32 {
     i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+
+    use super::*;
+    use crate::reactor::listener::Address;
+
+    /// To accept all that come at once would hold up who is there already.
+    #[test]
+    fn who_is_there_is_served_before_another_one_is_accepted() {
+        let listen = || Listener::tcp(SocketAddr::from(([127, 0, 0, 1], 0)), 16).unwrap();
+        let (listener, doorbell) = (listen(), Doorbell::new(socket::eventfd().unwrap()));
+        let Address::Tcp(address) = *listener.address() else { panic!("this is TCP") };
+        let mut epoll = Epoll::new(Arc::new([listener]), &doorbell, Arc::default()).unwrap();
+        let door = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = TcpStream::connect(door.local_addr().unwrap()).unwrap();
+        let id = ConnId { index: 0, generation: 0 };
+        epoll.open(id, door.accept().unwrap().0.into()).unwrap();
+        epoll.start_recv(id, Receive::Stream);
+        epoll.start_accept(0);
+        let _coming: Vec<_> = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
+        for _ in 0..3 {
+            peer.write_all(b"request").unwrap();
+            let mut events = Vec::new();
+            epoll.poll(Wait::Forever, &mut events).unwrap();
+            assert!(matches!(events[..], [Event::Received { .. }, Event::Accepted(_)]));
+        }
+    }
 }
