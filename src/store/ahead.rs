@@ -5,7 +5,7 @@
 //! many requests at hand takes each step for all of them before the next one, so that the waits
 //! overlap. A step takes for granted that the one before has brought what it asked for.
 
-use super::collection::{Collection, member_hash, text_hash};
+use super::collection::{Collection, Trace};
 use super::entry::Entry;
 use super::gate::Place;
 use super::keyspace::{Keyspace, place};
@@ -30,8 +30,8 @@ pub struct Ahead {
     place: Place,
     hash: u64,
     is_inside: bool,
-    /// The hash of a field or member, if one is sought.
-    element: Option<u64>,
+    /// The field or member, if one is sought.
+    element: Option<Trace>,
     /// Where the entry most likely stands.
     position: usize,
 }
@@ -58,8 +58,8 @@ impl Keyspace {
         let (is_inside, element) = match sought {
             Sought::Entry => (false, None),
             Sought::Collection => (true, None),
-            Sought::Field(field) => (true, Some(text_hash(field))),
-            Sought::Member(member) => (true, Some(member_hash(member))),
+            Sought::Field(field) => (true, Some(Trace::of_field(field))),
+            Sought::Member(member) => (true, Some(Trace::of_member(member))),
         };
         Some(Ahead { place, hash, is_inside, element, position: 0 })
     }
@@ -89,16 +89,29 @@ impl Keyspace {
         });
     }
 
+    /// Starts fetching what is looked at next in the collection. True if there is one more step to take.
+    #[inline]
+    pub fn fetch_next(&mut self, ahead: &Ahead) -> bool {
+        self.side.visit(ahead.place, |segment| match segment.at(ahead.position).map(Entry::value) {
+            None | Some(Value::String(_)) => false,
+            Some(Value::Hash(hash)) => hash.fetch_next(ahead.element),
+            Some(Value::List(list)) => list.fetch_next(ahead.element),
+            Some(Value::Set(set)) => set.fetch_next(ahead.element),
+            Some(Value::SortedSet(set)) => set.fetch_next(ahead.element),
+        })
+    }
+
     /// Starts fetching the element.
     #[inline]
     pub fn fetch_element(&mut self, ahead: &Ahead) {
+        let Some(element) = ahead.element else { return };
         self.side.visit(ahead.place, |segment| {
             match segment.at(ahead.position).map(Entry::value) {
                 None | Some(Value::String(_)) => {}
-                Some(Value::Hash(hash)) => hash.fetch_element(ahead.element),
-                Some(Value::List(list)) => list.fetch_element(ahead.element),
-                Some(Value::Set(set)) => set.fetch_element(ahead.element),
-                Some(Value::SortedSet(set)) => set.fetch_element(ahead.element),
+                Some(Value::Hash(hash)) => hash.fetch_element(element),
+                Some(Value::List(list)) => list.fetch_element(element),
+                Some(Value::Set(set)) => set.fetch_element(element),
+                Some(Value::SortedSet(set)) => set.fetch_element(element),
             }
         });
     }

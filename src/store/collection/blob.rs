@@ -9,7 +9,7 @@
 #![allow(unsafe_code)] // a pointer to bytes that tell their number cannot be written without
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 use std::ptr::NonNull;
 
 use crate::store::prefetch::prefetch;
@@ -73,14 +73,21 @@ impl Blob {
         prefetch(self.0.as_ptr(), SHORT);
     }
 
-    /// Starts fetching what else there is from an offset on, once the head has come.
+    /// True if so many bytes more would take another allocation.
     #[inline]
-    pub(super) fn fetch(&self, from: usize) {
+    pub(super) fn moves_with(&self, more: usize) -> bool {
+        let len = self.len();
+        layout(len + more) != layout(len)
+    }
+
+    /// Starts fetching some of the bytes, once the head has come, unless that has brought them.
+    #[inline]
+    pub(super) fn fetch(&self, bytes: Range<usize>) {
         /// What is longer is not wanted as a whole.
         const MOST: usize = 2048;
-        let (start, len) = self.bounds();
-        let from = from.max(SHORT - head(len));
-        prefetch(start.wrapping_add(from), len.saturating_sub(from).min(MOST));
+        let (base, len) = self.bounds();
+        let start = bytes.start.max(SHORT - head(len));
+        prefetch(base.wrapping_add(start), bytes.end.saturating_sub(start).min(MOST));
     }
 
     /// Makes the `old` bytes at an offset `new` ones and moves what follows. The new ones are to be

@@ -61,10 +61,38 @@ impl Fields {
         self.0.fetch_ahead();
     }
 
-    /// Starts fetching what finds a field, once the beginning has come. New ones go in there, too.
+    /// Starts fetching all of them, once the beginning has come.
     #[inline]
-    pub(super) fn fetch_rest(&self) {
-        self.0.fetch(if self.is_indexed() { self.pairs_end() } else { 0 });
+    pub(super) fn fetch_all(&self) {
+        self.0.fetch(0..self.0.len());
+    }
+
+    /// Starts fetching what finds a field, once the beginning has come. New ones go in there, too.
+    /// False if these are the fields themselves.
+    #[inline]
+    pub(super) fn fetch_index(&self) -> bool {
+        let is_indexed = self.is_indexed();
+        let start = if is_indexed { self.pairs_end() } else { 0 };
+        self.0.fetch(start..self.0.len());
+        is_indexed
+    }
+
+    /// Starts fetching the first field with a tag, and those on the way to it, once the index has come.
+    /// Where it is, is guessed from its group: the fields of that are taken to be of one size.
+    #[inline]
+    pub(super) fn fetch_tagged(&self, tag: u8) {
+        let Some(index) = memchr::memchr(tag, &self.0[self.tags()..]) else {
+            if self.0.moves_with(self.pairs_end() / self.len()) {
+                self.fetch_all();
+            }
+            return;
+        };
+        let (group, count) = (index / GROUP, self.len());
+        let (start, behind) = (self.mark(group), (group + 1) * GROUP);
+        let end = if behind < count { self.mark(group + 1) } else { self.pairs_end() };
+        let pairs = count.min(behind) - group * GROUP;
+        let way = (end - start) * (index % GROUP + 1) / pairs;
+        self.0.fetch(start..start + way);
     }
 
     #[inline]
@@ -320,6 +348,18 @@ mod tests {
     fn there_is_room_for_a_gigabyte() {
         let fields = Fields::default();
         assert!(fields.has_room(MOST) && !fields.has_room(MOST + 1));
+    }
+
+    #[test]
+    fn what_has_any_tag_is_fetched_whatever_fields_there_are() {
+        let mut fields = Fields::default();
+        for i in 0..=5 * GROUP {
+            fields.set(format!("f{i:03}").as_bytes(), &vec![b'v'; 20 + 40 * (i % 3)]);
+            if fields.fetch_index() {
+                (0..=u8::MAX).for_each(|tag| fields.fetch_tagged(tag));
+            }
+            assert_eq!(fields.fetch_index(), fields.0.len() > INDEXED);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::fields::Fields;
 use super::form::{Form, Look, Touch};
 use super::pairs::{Ends, Pairs};
-use super::{AnyCollection, Collection, Limits};
+use super::{AnyCollection, Collection, Limits, Trace};
 use crate::store::{Text, Value};
 
 /// Only the table knows of deadlines: a hash in which a field expires becomes one.
@@ -47,20 +47,30 @@ impl Collection for Hash {
     }
 
     #[inline]
-    fn fetch_ahead(&self, field: Option<u64>) {
+    fn fetch_ahead(&self, field: Option<Trace>) {
         match (self.0.look(), field) {
             (Look::Small(fields), _) => fields.fetch_ahead(),
-            (Look::Large(pairs), Some(field)) => pairs.fetch_ahead(field),
+            (Look::Large(pairs), Some(field)) => pairs.fetch_ahead(field.hash),
             (Look::Large(_), None) => {}
         }
     }
 
     #[inline]
-    fn fetch_element(&self, field: Option<u64>) {
+    fn fetch_next(&self, field: Option<Trace>) -> bool {
         match (self.0.look(), field) {
-            (Look::Small(fields), _) => fields.fetch_rest(),
-            (Look::Large(pairs), Some(field)) => pairs.fetch_element(field),
+            (Look::Small(fields), Some(_)) => return fields.fetch_index(),
+            (Look::Small(fields), None) => fields.fetch_all(),
+            (Look::Large(pairs), Some(field)) => return pairs.fetch_place(field.hash),
             (Look::Large(_), None) => {}
+        }
+        false
+    }
+
+    #[inline]
+    fn fetch_element(&self, field: Trace) {
+        match self.0.look() {
+            Look::Small(fields) => fields.fetch_tagged(field.tag),
+            Look::Large(pairs) => pairs.fetch_element(field.hash),
         }
     }
 

@@ -6,6 +6,7 @@
 //! the compiler names the places that are then left.
 
 mod blob;
+mod bucket;
 mod chunk;
 mod chunks;
 mod deadlines;
@@ -32,12 +33,37 @@ pub use hash::Hash;
 pub use list::List;
 pub use pairs::Ends;
 pub use set::{Set, SetLimits};
-pub(super) use set_members::member_hash;
 pub use sorted_set::{Bounds, SortedSet, Update};
-pub(super) use table::hash as text_hash;
+
+use element::Element;
+use set_members::member_hash;
+use table::hash as text_hash;
 
 use super::entry::InEntry;
 use super::value::Value;
+
+/// By what an element is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// In a large collection.
+    hash: u64,
+    /// Among the fields of a small hash.
+    tag: u8,
+}
+
+impl Trace {
+    /// That of a field of a hash, or of a member of a sorted set.
+    #[inline]
+    pub fn of_field(field: &[u8]) -> Self {
+        Self { hash: text_hash(field), tag: Element::new(field).tag() }
+    }
+
+    /// That of a member of a set.
+    #[inline]
+    pub fn of_member(member: &[u8]) -> Self {
+        Self { hash: member_hash(member), tag: 0 }
+    }
+}
 
 /// One type of collection.
 pub trait Collection: InEntry + Clone + Default + Send + 'static {
@@ -60,11 +86,15 @@ pub trait Collection: InEntry + Clone + Default + Send + 'static {
     /// Bytes allocated, those inside the entry not included; told without looking at each element.
     fn heap_size(&self) -> usize;
 
-    /// Starts fetching what is looked at first, or on the way to the element with this hash.
-    fn fetch_ahead(&self, element: Option<u64>);
+    /// Starts fetching what is looked at first, on the way to an element if one is sought.
+    fn fetch_ahead(&self, element: Option<Trace>);
 
-    /// When that has come, starts fetching the element, or what else is looked at next.
-    fn fetch_element(&self, element: Option<u64>);
+    /// When that has come, starts fetching what is looked at next. True if an element is behind that, to
+    /// be fetched by [`Collection::fetch_element`].
+    fn fetch_next(&self, element: Option<Trace>) -> bool;
+
+    /// When that has come, starts fetching the element.
+    fn fetch_element(&self, _element: Trace) {}
 
     /// Before this no element ends by itself, in milliseconds since the Unix epoch; None if none does.
     #[inline]

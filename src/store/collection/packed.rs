@@ -46,7 +46,7 @@ impl Packed {
     /// to the next, faster than the processor foresees.
     #[inline]
     pub(super) fn fetch_rest(&self) {
-        self.0.fetch(0);
+        self.0.fetch(0..self.0.len());
     }
 
     /// Where the next element would be appended.

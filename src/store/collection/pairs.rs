@@ -52,6 +52,12 @@ impl Pairs {
         self.table.fetch_ahead(hash);
     }
 
+    /// See [`Table::fetch_place`].
+    #[inline]
+    pub(super) fn fetch_place(&self, hash: u64) -> bool {
+        self.table.fetch_place(hash)
+    }
+
     #[inline]
     pub(super) fn fetch_element(&self, hash: u64) {
         self.table.guess(hash).inspect(|pair| pair.fetch_ahead());

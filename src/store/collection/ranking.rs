@@ -35,6 +35,12 @@ impl Ranking {
         self.index.fetch_ahead(hash);
     }
 
+    /// See [`Table::fetch_place`].
+    #[inline]
+    pub(super) fn fetch_place(&self, hash: u64) -> bool {
+        self.index.fetch_place(hash)
+    }
+
     #[inline]
     pub(super) fn fetch_element(&self, hash: u64) {
         self.index.guess(hash).inspect(|id| self.members.fetch_ahead(**id));

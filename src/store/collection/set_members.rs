@@ -33,6 +33,12 @@ impl Members {
         self.table.fetch_ahead(hash);
     }
 
+    /// See [`Table::fetch_place`].
+    #[inline]
+    pub(super) fn fetch_place(&self, hash: u64) -> bool {
+        self.table.fetch_place(hash)
+    }
+
     #[inline]
     pub(super) fn fetch_element(&self, hash: u64) {
         self.table.guess(hash).inspect(|member| member.fetch_ahead());
@@ -181,7 +187,7 @@ impl Member {
 
 /// The hash of a member in the form that a set keeps it in.
 #[inline]
-pub(in crate::store) fn member_hash(member: &[u8]) -> u64 {
+pub(super) fn member_hash(member: &[u8]) -> u64 {
     hash_of(Text::new(member))
 }
 

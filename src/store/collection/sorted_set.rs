@@ -7,7 +7,7 @@ use super::element::Element;
 use super::form::{Form, Look, Touch};
 use super::packed::Packed;
 use super::ranking::Ranking;
-use super::{AnyCollection, Collection, Limits};
+use super::{AnyCollection, Collection, Limits, Trace};
 use crate::store::{Text, Value};
 
 /// Small, it is its members and scores in turn, in order.
@@ -72,20 +72,28 @@ impl Collection for SortedSet {
     }
 
     #[inline]
-    fn fetch_ahead(&self, member: Option<u64>) {
+    fn fetch_ahead(&self, member: Option<Trace>) {
         match (self.0.look(), member) {
             (Look::Small(packed), _) => packed.fetch_ahead(),
-            (Look::Large(ranking), Some(member)) => ranking.fetch_ahead(member),
+            (Look::Large(ranking), Some(member)) => ranking.fetch_ahead(member.hash),
             (Look::Large(_), None) => {}
         }
     }
 
     #[inline]
-    fn fetch_element(&self, member: Option<u64>) {
+    fn fetch_next(&self, member: Option<Trace>) -> bool {
         match (self.0.look(), member) {
             (Look::Small(packed), _) => packed.fetch_rest(),
-            (Look::Large(ranking), Some(member)) => ranking.fetch_element(member),
+            (Look::Large(ranking), Some(member)) => return ranking.fetch_place(member.hash),
             (Look::Large(_), None) => {}
+        }
+        false
+    }
+
+    #[inline]
+    fn fetch_element(&self, member: Trace) {
+        if let Look::Large(ranking) = self.0.look() {
+            ranking.fetch_element(member.hash);
         }
     }
 }

@@ -16,6 +16,7 @@ use std::sync::LazyLock;
 
 use ahash::RandomState;
 
+use super::bucket::{Bucket, tag};
 use crate::store::free;
 use crate::store::prefetch::prefetch;
 
@@ -23,14 +24,12 @@ use crate::store::prefetch::prefetch;
 const FULL: usize = 10;
 /// And at least, before buckets are merged.
 const SPARSE: usize = 5;
-/// Items of a bucket that are told apart before they are looked at; few buckets have more.
-const TAGS: usize = 24;
 /// Buckets of a page: 12 KiB.
 const PAGE: usize = 256;
 
 /// The hash of what an item is found by: keyed at random, so that chosen keys cannot collide.
 #[inline]
-pub(in crate::store) fn hash(bytes: &[u8]) -> u64 {
+pub(super) fn hash(bytes: &[u8]) -> u64 {
     static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     HASHER.hash_one(bytes)
 }
@@ -45,13 +44,6 @@ pub(super) struct Table<T: Send + 'static> {
     longest: usize,
     /// For how many items the buckets have allocated memory.
     room: usize,
-}
-
-#[derive(Clone)]
-struct Bucket<T> {
-    /// Of each of the first items, the highest bits of its hash.
-    tags: [u8; TAGS],
-    items: Vec<T>,
 }
 
 impl<T: Send + 'static> Default for Table<T> {
@@ -89,6 +81,13 @@ impl<T: Send + 'static> Table<T> {
     #[inline]
     pub(super) fn fetch_ahead(&self, hash: u64) {
         self.bucket(self.address(hash)).inspect(|bucket| prefetch(*bucket, size_of_val(*bucket)));
+    }
+
+    /// When that has come, starts fetching the place of the item, or the one where it would be put.
+    /// True if there most likely is one.
+    #[inline]
+    pub(super) fn fetch_place(&self, hash: u64) -> bool {
+        self.bucket(self.address(hash)).is_some_and(|bucket| bucket.fetch_place(tag(hash)))
     }
 
     /// The item that most likely has this hash.
@@ -262,7 +261,7 @@ impl<T: Send + 'static> Table<T> {
             self.pages.push(Vec::with_capacity(if new == 0 { 0 } else { PAGE }));
         }
         let Some(page) = self.pages.last_mut() else { return };
-        page.push(Bucket { tags: [0; TAGS], items: Vec::new() });
+        page.push(Bucket::default());
         self.buckets += 1;
         let wide = self.wide();
         let old = new & (wide >> 1);
@@ -298,69 +297,6 @@ impl<T: Send + 'static> Table<T> {
             self.put(to, tag, item);
         }
     }
-}
-
-impl<T> Bucket<T> {
-    /// Slots that are allocated together.
-    const STEP: usize = if size_of::<T>() < 32 { 32 / size_of::<T>() } else { 1 };
-
-    #[inline]
-    fn position(&self, tag: u8, mut is: impl FnMut(&T) -> bool) -> Option<usize> {
-        let mut alike = 0u32;
-        for (at, other) in self.tags.iter().enumerate() {
-            alike |= u32::from(*other == tag) << at;
-        }
-        alike &= (1 << self.items.len().min(TAGS)) - 1;
-        while alike != 0 {
-            let at = alike.trailing_zeros() as usize;
-            if is(&self.items[at]) {
-                return Some(at);
-            }
-            alike &= alike - 1;
-        }
-        (TAGS..self.items.len()).find(|at| is(&self.items[*at]))
-    }
-
-    #[inline]
-    fn push(&mut self, tag: u8, item: T) {
-        let len = self.items.len();
-        if len == self.items.capacity() {
-            self.items.reserve_exact(Self::STEP);
-        }
-        if let Some(place) = self.tags.get_mut(len) {
-            *place = tag;
-        }
-        self.items.push(item);
-    }
-
-    /// Takes an item out; the last one takes its place.
-    fn take(&mut self, position: usize, rehash: impl Fn(&T) -> u64) -> T {
-        let last = self.items.len() - 1;
-        let item = self.items.swap_remove(position);
-        if let Some(tag) = self.items.get(position).map(|moved| self.tag_of(last, moved, rehash))
-            && let Some(place) = self.tags.get_mut(position)
-        {
-            *place = tag;
-        }
-        item
-    }
-
-    /// The tag of the item that stands or stood at a position, without a look at it if possible.
-    #[inline]
-    fn tag_of(&self, position: usize, item: &T, rehash: impl Fn(&T) -> u64) -> u8 {
-        self.tags.get(position).copied().unwrap_or_else(|| tag(rehash(item)))
-    }
-
-    fn shrink(&mut self) {
-        if self.items.capacity() - self.items.len() >= 2 * Self::STEP {
-            self.items.shrink_to(self.items.len().next_multiple_of(Self::STEP));
-        }
-    }
-}
-
-#[inline]
-fn tag(hash: u64) -> u8 {
-    (hash >> 56) as u8
 }
 
 /// The cursor behind the bucket that a cursor is in: the next one on the line of hashes, whose
@@ -402,6 +338,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::bucket::TAGS;
     use super::*;
 
     type Numbers = Table<u64>;
