@@ -8,6 +8,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
+
 use crate::mailbox::{ConnId, Doorbell};
 use crate::output::Output;
 use crate::reactor::backend::{
@@ -32,9 +34,12 @@ const MOST: usize = 1 << 16;
 /// With less room than this, who else is readable waits for the next poll.
 const LEAST: usize = 1 << 14;
 
-/// A connection more is accepted in a poll for each so many other events: to accept one and to let it go
-/// takes as long as to serve so many, and who is there already is served first.
-const EVENTS_PER_ACCEPT: usize = 8;
+/// After so much time of the processor a connection more is accepted. To accept one and to let it go takes
+/// some 10 µs, so those who come and go cost those who are there a tenth of it, about.
+const TIME_PER_ACCEPT: Duration = Duration::from_micros(100);
+
+/// Connections accepted from one listener in one poll.
+const ACCEPTS: u128 = 64;
 
 /// What every connection is watched for. EPOLLOUT joins only after a send found the socket full.
 const READABLE: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLET) as u32;
@@ -60,8 +65,10 @@ pub struct Epoll {
     ready: Vec<libc::epoll_event>,
     /// Connections whose bytes are at hand, and are to be received.
     readable: VecDeque<ConnId>,
-    /// Listeners with connections to accept.
+    /// Listeners with connections that this poll is to accept.
     calling: Vec<usize>,
+    /// The time of the processor that this thread had taken when it accepted last.
+    accepted: Duration,
     /// Events that came about outside of `poll`.
     pending: Vec<Event<Self>>,
     stats: Arc<ReactorStats>,
@@ -129,6 +136,7 @@ impl Epoll {
             ready: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS],
             readable: VecDeque::new(),
             calling: Vec::new(),
+            accepted: Duration::ZERO,
             pending: Vec::new(),
             stats,
         };
@@ -159,8 +167,22 @@ impl Epoll {
         if error.kind() == io::ErrorKind::Interrupted { Ok(0) } else { Err(error) }
     }
 
-    fn accept(&mut self, listener: usize, events: &mut Vec<Event<Self>>) {
-        for _ in 0..=events.len() / EVENTS_PER_ACCEPT {
+    /// Accepts from all who call: few while polls are short, for who comes while others are accepted waits.
+    fn accept_all(&mut self, events: &mut Vec<Event<Self>>) {
+        if self.calling.is_empty() {
+            return;
+        }
+        let now = time_taken();
+        let busy = now.saturating_sub(self.accepted);
+        self.accepted = now;
+        let most = (1 + busy.as_nanos() / TIME_PER_ACCEPT.as_nanos()).min(ACCEPTS);
+        while let Some(listener) = self.calling.pop() {
+            self.accept(listener, most, events);
+        }
+    }
+
+    fn accept(&mut self, listener: usize, most: u128, events: &mut Vec<Event<Self>>) {
+        for _ in 0..most {
             self.stats.operations.add(1);
             match socket::accept(self.listeners[listener].as_fd()) {
                 Ok(fd) => events.push(Event::Accepted(fd)),
@@ -319,9 +341,7 @@ impl Backend for Epoll {
             }
         }
         self.receive_all(events);
-        while let Some(listener) = self.calling.pop() {
-            self.accept(listener, events);
-        }
+        self.accept_all(events);
         Ok(())
     }
 
@@ -435,6 +455,11 @@ fn unpack(name: u64) -> ConnId {
     ConnId { index: name as u32, generation: (name >> 32) as u32 }
 }
 
+/// The time of the processor that this thread has taken. Sleep is none of it.
+fn time_taken() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}
+
 /// Rounds up: a wait that ends early would be followed by one of no length.
 fn milliseconds(time: Duration) -> i32 {
     i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
@@ -448,9 +473,10 @@ mod tests {
     use super::*;
     use crate::reactor::listener::Address;
 
-    /// To accept all that come at once would hold up who is there already.
+    /// To accept all that come at once would hold up who is there already, and to accept one a poll would
+    /// hold up those who come while polls are long.
     #[test]
-    fn who_is_there_is_served_before_another_one_is_accepted() {
+    fn who_is_there_is_served_before_others_are_accepted_as_time_allows() {
         let listen = || Listener::tcp(SocketAddr::from(([127, 0, 0, 1], 0)), 16).unwrap();
         let (listener, doorbell) = (listen(), Doorbell::new(socket::eventfd().unwrap()));
         let Address::Tcp(address) = *listener.address() else { panic!("this is TCP") };
@@ -461,12 +487,21 @@ mod tests {
         epoll.open(id, door.accept().unwrap().0.into()).unwrap();
         epoll.start_recv(id, Receive::Stream);
         epoll.start_accept(0);
-        let _coming: Vec<_> = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
-        for _ in 0..3 {
+        let _coming: Vec<_> = (0..6).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let mut accepted_of = |busy: Duration| {
             peer.write_all(b"request").unwrap();
+            while time_taken() < busy {}
+            epoll.accepted = time_taken() - busy;
             let mut events = Vec::new();
             epoll.poll(Wait::Forever, &mut events).unwrap();
-            assert!(matches!(events[..], [Event::Received { .. }, Event::Accepted(_)]));
-        }
+            assert!(matches!(events[0], Event::Received { .. }));
+            assert!(events[1..].iter().all(|event| matches!(event, Event::Accepted(_))));
+            events.len() - 1
+        };
+        assert!((1..6).contains(&accepted_of(Duration::ZERO)));
+        assert!(accepted_of(10 * TIME_PER_ACCEPT) > 0, "all the others");
+        let mut events = Vec::new();
+        epoll.poll(Wait::No, &mut events).unwrap();
+        assert!(events.is_empty());
     }
 }
