@@ -5,7 +5,7 @@
 //! many requests at hand takes each step for all of them before the next one, so that the waits
 //! overlap. A step takes for granted that the one before has brought what it asked for.
 
-use super::collection::{Collection, Trace};
+use super::collection::{Clue, Collection};
 use super::entry::Entry;
 use super::gate::Place;
 use super::keyspace::{Keyspace, place};
@@ -18,10 +18,12 @@ pub enum Sought<'a> {
     Entry,
     /// The collection at the key.
     Collection,
-    /// A field of the hash at the key, or a member of the sorted set.
+    /// A field of the hash at the key.
     Field(&'a [u8]),
     /// A member of the set at the key.
     Member(&'a [u8]),
+    /// A member of the sorted set at the key.
+    Ranked(&'a [u8]),
 }
 
 /// A request's way to what it will look for.
@@ -31,7 +33,7 @@ pub struct Ahead {
     hash: u64,
     is_inside: bool,
     /// The field or member, if one is sought.
-    element: Option<Trace>,
+    element: Option<Clue>,
     /// Where the entry most likely stands.
     position: usize,
 }
@@ -58,8 +60,9 @@ impl Keyspace {
         let (is_inside, element) = match sought {
             Sought::Entry => (false, None),
             Sought::Collection => (true, None),
-            Sought::Field(field) => (true, Some(Trace::of_field(field))),
-            Sought::Member(member) => (true, Some(Trace::of_member(member))),
+            Sought::Field(field) => (true, Some(Clue::to_field(field))),
+            Sought::Member(member) => (true, Some(Clue::to_member(member))),
+            Sought::Ranked(member) => (true, Some(Clue::to_ranked(member))),
         };
         Some(Ahead { place, hash, is_inside, element, position: 0 })
     }

@@ -3,12 +3,12 @@
 use crate::store::prefetch::prefetch;
 
 /// Items of a bucket that are told apart before they are looked at; few buckets have more.
-pub(super) const TAGS: usize = 24;
+const TAGS: usize = 24;
 
 #[derive(Clone)]
 pub(super) struct Bucket<T> {
     /// Of each of the first items, the highest bits of its hash.
-    pub(super) tags: [u8; TAGS],
+    tags: [u8; TAGS],
     pub(super) items: Vec<T>,
 }
 
@@ -40,14 +40,11 @@ impl<T> Bucket<T> {
         (TAGS..self.items.len()).find(|at| is(&self.items[*at]))
     }
 
-    /// Starts fetching the place of the first item with a tag, or the one where it would be put. True if
-    /// there is one.
+    /// Starts fetching the place of the first item with a tag. False if there is none.
     #[inline]
     pub(super) fn fetch_place(&self, tag: u8) -> bool {
-        let position = self.position(tag, |_| true);
-        let place = self.items.as_ptr().wrapping_add(position.unwrap_or(self.items.len()));
-        prefetch(place, size_of::<T>());
-        position.is_some()
+        let item = self.position(tag, |_| true).and_then(|position| self.items.get(position));
+        item.inspect(|item| prefetch(*item, size_of::<T>())).is_some()
     }
 
     #[inline]
@@ -78,6 +75,14 @@ impl<T> Bucket<T> {
     #[inline]
     fn tag_of(&self, position: usize, item: &T, rehash: impl Fn(&T) -> u64) -> u8 {
         self.tags.get(position).copied().unwrap_or_else(|| tag(rehash(item)))
+    }
+
+    /// All items, each with its tag.
+    pub(super) fn into_tagged(self, rehash: impl Fn(&T) -> u64) -> impl Iterator<Item = (u8, T)> {
+        let Self { tags, items } = self;
+        items.into_iter().enumerate().map(move |(position, item)| {
+            (tags.get(position).copied().unwrap_or_else(|| tag(rehash(&item))), item)
+        })
     }
 
     /// Gives back memory for items that have gone.

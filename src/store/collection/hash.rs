@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::fields::Fields;
 use super::form::{Form, Look, Touch};
 use super::pairs::{Ends, Pairs};
-use super::{AnyCollection, Collection, Limits, Trace};
+use super::{AnyCollection, Clue, Collection, Limits};
 use crate::store::{Text, Value};
 
 /// Only the table knows of deadlines: a hash in which a field expires becomes one.
@@ -47,7 +47,7 @@ impl Collection for Hash {
     }
 
     #[inline]
-    fn fetch_ahead(&self, field: Option<Trace>) {
+    fn fetch_ahead(&self, field: Option<Clue>) {
         match (self.0.look(), field) {
             (Look::Small(fields), _) => fields.fetch_ahead(),
             (Look::Large(pairs), Some(field)) => pairs.fetch_ahead(field.hash),
@@ -56,7 +56,7 @@ impl Collection for Hash {
     }
 
     #[inline]
-    fn fetch_next(&self, field: Option<Trace>) -> bool {
+    fn fetch_next(&self, field: Option<Clue>) -> bool {
         match (self.0.look(), field) {
             (Look::Small(fields), Some(_)) => return fields.fetch_index(),
             (Look::Small(fields), None) => fields.fetch_all(),
@@ -67,7 +67,7 @@ impl Collection for Hash {
     }
 
     #[inline]
-    fn fetch_element(&self, field: Trace) {
+    fn fetch_element(&self, field: Clue) {
         match self.0.look() {
             Look::Small(fields) => fields.fetch_tagged(field.tag),
             Look::Large(pairs) => pairs.fetch_element(field.hash),

@@ -9,6 +9,7 @@ mod blob;
 mod bucket;
 mod chunk;
 mod chunks;
+mod clue;
 mod deadlines;
 mod element;
 mod elements;
@@ -29,41 +30,15 @@ mod sorted_set;
 mod table;
 
 pub use chunk::{ChunkSize, End};
+pub(super) use clue::Clue;
 pub use hash::Hash;
 pub use list::List;
 pub use pairs::Ends;
 pub use set::{Set, SetLimits};
 pub use sorted_set::{Bounds, SortedSet, Update};
 
-use element::Element;
-use set_members::member_hash;
-use table::hash as text_hash;
-
 use super::entry::InEntry;
 use super::value::Value;
-
-/// By what an element is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trace {
-    /// In a large collection.
-    hash: u64,
-    /// Among the fields of a small hash.
-    tag: u8,
-}
-
-impl Trace {
-    /// That of a field of a hash, or of a member of a sorted set.
-    #[inline]
-    pub fn of_field(field: &[u8]) -> Self {
-        Self { hash: text_hash(field), tag: Element::new(field).tag() }
-    }
-
-    /// That of a member of a set.
-    #[inline]
-    pub fn of_member(member: &[u8]) -> Self {
-        Self { hash: member_hash(member), tag: 0 }
-    }
-}
 
 /// One type of collection.
 pub trait Collection: InEntry + Clone + Default + Send + 'static {
@@ -86,15 +61,19 @@ pub trait Collection: InEntry + Clone + Default + Send + 'static {
     /// Bytes allocated, those inside the entry not included; told without looking at each element.
     fn heap_size(&self) -> usize;
 
-    /// Starts fetching what is looked at first, on the way to an element if one is sought.
-    fn fetch_ahead(&self, element: Option<Trace>);
+    /// Starts fetching what is looked at first: the beginning of a small collection, the ends of a large
+    /// list, the bucket of an element that is sought in a table.
+    ///
+    /// With several reactors the key may be changed between this and the steps that follow, each of which
+    /// takes the collection as it finds it.
+    fn fetch_ahead(&self, element: Option<Clue>);
 
-    /// When that has come, starts fetching what is looked at next. True if an element is behind that, to
-    /// be fetched by [`Collection::fetch_element`].
-    fn fetch_next(&self, element: Option<Trace>) -> bool;
+    /// When that has come, starts fetching what it tells: the rest of a small collection, or of a hash what
+    /// finds its fields, or the place of the element in a table. True if the element itself is one step more.
+    fn fetch_next(&self, element: Option<Clue>) -> bool;
 
     /// When that has come, starts fetching the element.
-    fn fetch_element(&self, _element: Trace) {}
+    fn fetch_element(&self, element: Clue);
 
     /// Before this no element ends by itself, in milliseconds since the Unix epoch; None if none does.
     #[inline]

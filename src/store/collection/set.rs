@@ -5,7 +5,7 @@ use super::form::{self, Form};
 use super::integers::Integers;
 use super::packed::Packed;
 use super::set_members::Members;
-use super::{AnyCollection, Collection, Limits, Trace};
+use super::{AnyCollection, Clue, Collection, Limits};
 use crate::store::{Text, Value};
 
 /// Its members are texts in the form that [`Text::new`] gives them. The smallest are integers only.
@@ -66,7 +66,7 @@ impl Collection for Set {
     }
 
     #[inline]
-    fn fetch_ahead(&self, member: Option<Trace>) {
+    fn fetch_ahead(&self, member: Option<Clue>) {
         match (self.look(), member) {
             (Look::Integers(integers), _) => integers.fetch_ahead(),
             (Look::Packed(packed), _) => packed.fetch_ahead(),
@@ -76,7 +76,7 @@ impl Collection for Set {
     }
 
     #[inline]
-    fn fetch_next(&self, member: Option<Trace>) -> bool {
+    fn fetch_next(&self, member: Option<Clue>) -> bool {
         match (self.look(), member) {
             (Look::Packed(packed), _) => packed.fetch_rest(),
             (Look::Table(members), Some(member)) => return members.fetch_place(member.hash),
@@ -86,7 +86,7 @@ impl Collection for Set {
     }
 
     #[inline]
-    fn fetch_element(&self, member: Trace) {
+    fn fetch_element(&self, member: Clue) {
         if let Look::Table(members) = self.look() {
             members.fetch_element(member.hash);
         }

@@ -7,7 +7,7 @@ use super::element::Element;
 use super::form::{Form, Look, Touch};
 use super::packed::Packed;
 use super::ranking::Ranking;
-use super::{AnyCollection, Collection, Limits, Trace};
+use super::{AnyCollection, Clue, Collection, Limits};
 use crate::store::{Text, Value};
 
 /// Small, it is its members and scores in turn, in order.
@@ -72,7 +72,7 @@ impl Collection for SortedSet {
     }
 
     #[inline]
-    fn fetch_ahead(&self, member: Option<Trace>) {
+    fn fetch_ahead(&self, member: Option<Clue>) {
         match (self.0.look(), member) {
             (Look::Small(packed), _) => packed.fetch_ahead(),
             (Look::Large(ranking), Some(member)) => ranking.fetch_ahead(member.hash),
@@ -81,7 +81,7 @@ impl Collection for SortedSet {
     }
 
     #[inline]
-    fn fetch_next(&self, member: Option<Trace>) -> bool {
+    fn fetch_next(&self, member: Option<Clue>) -> bool {
         match (self.0.look(), member) {
             (Look::Small(packed), _) => packed.fetch_rest(),
             (Look::Large(ranking), Some(member)) => return ranking.fetch_place(member.hash),
@@ -91,7 +91,7 @@ impl Collection for SortedSet {
     }
 
     #[inline]
-    fn fetch_element(&self, member: Trace) {
+    fn fetch_element(&self, member: Clue) {
         if let Look::Large(ranking) = self.0.look() {
             ranking.fetch_element(member.hash);
         }
