@@ -69,7 +69,6 @@ enum Seeks {
     /// What this word names, if there are no options before it.
     Field(u8),
     Member(u8),
-    Ranked(u8),
 }
 
 impl Entry {
@@ -86,7 +85,6 @@ impl Entry {
             Seeks::Collection => Sought::Collection,
             Seeks::Field(word) => args.get(word.into()).map_or(Sought::Collection, Sought::Field),
             Seeks::Member(word) => args.get(word.into()).map_or(Sought::Collection, Sought::Member),
-            Seeks::Ranked(word) => args.get(word.into()).map_or(Sought::Collection, Sought::Ranked),
         }
     }
 }
@@ -96,8 +94,9 @@ impl Seeks {
         let word = element(command.arguments, &mut 1);
         match command.group {
             Group::Set => word.map_or(Self::Collection, Self::Member),
-            Group::Hash => word.map_or(Self::Collection, Self::Field),
-            Group::SortedSet | Group::Geo => word.map_or(Self::Collection, Self::Ranked),
+            Group::Hash | Group::SortedSet | Group::Geo => {
+                word.map_or(Self::Collection, Self::Field)
+            }
             Group::List => Self::Collection,
             _ => Self::Entry,
         }
@@ -298,10 +297,10 @@ mod tests {
             ("hget", Seeks::Field(2)),
             ("hset", Seeks::Field(2)),
             ("hexpire", Seeks::Field(5)),
-            ("zscore", Seeks::Ranked(2)),
-            ("zadd", Seeks::Ranked(3)),
-            ("zincrby", Seeks::Ranked(3)),
-            ("geoadd", Seeks::Ranked(4)),
+            ("zscore", Seeks::Field(2)),
+            ("zadd", Seeks::Field(3)),
+            ("zincrby", Seeks::Field(3)),
+            ("geoadd", Seeks::Field(4)),
             ("sadd", Seeks::Member(2)),
             ("smove", Seeks::Member(3)),
         ] {

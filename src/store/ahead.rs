@@ -5,7 +5,7 @@
 //! many requests at hand takes each step for all of them before the next one, so that the waits
 //! overlap. A step takes for granted that the one before has brought what it asked for.
 
-use super::collection::{Clue, Collection};
+use super::collection::{Collection, member_hash, text_hash};
 use super::entry::Entry;
 use super::gate::Place;
 use super::keyspace::{Keyspace, place};
@@ -18,12 +18,10 @@ pub enum Sought<'a> {
     Entry,
     /// The collection at the key.
     Collection,
-    /// A field of the hash at the key.
+    /// A field of the hash at the key, or a member of the sorted set.
     Field(&'a [u8]),
     /// A member of the set at the key.
     Member(&'a [u8]),
-    /// A member of the sorted set at the key.
-    Ranked(&'a [u8]),
 }
 
 /// A request's way to what it will look for.
@@ -32,8 +30,8 @@ pub struct Ahead {
     place: Place,
     hash: u64,
     is_inside: bool,
-    /// The field or member, if one is sought.
-    element: Option<Clue>,
+    /// The hash of a field or member, if one is sought.
+    element: Option<u64>,
     /// Where the entry most likely stands.
     position: usize,
 }
@@ -60,9 +58,8 @@ impl Keyspace {
         let (is_inside, element) = match sought {
             Sought::Entry => (false, None),
             Sought::Collection => (true, None),
-            Sought::Field(field) => (true, Some(Clue::to_field(field))),
-            Sought::Member(member) => (true, Some(Clue::to_member(member))),
-            Sought::Ranked(member) => (true, Some(Clue::to_ranked(member))),
+            Sought::Field(field) => (true, Some(text_hash(field))),
+            Sought::Member(member) => (true, Some(member_hash(member))),
         };
         Some(Ahead { place, hash, is_inside, element, position: 0 })
     }

@@ -93,7 +93,7 @@ impl<T> Bucket<T> {
     }
 }
 
-/// What tells most items of a bucket apart: the lowest bits of their hashes are the same.
+/// Bits of a hash that tell most items of a bucket apart, whose lowest bits are the same.
 #[inline]
 pub(super) fn tag(hash: u64) -> u8 {
     (hash >> 56) as u8

@@ -17,9 +17,6 @@ const MEDIUM: u8 = INTEGER + WIDTHS.len() as u8;
 /// Eight bytes of length, then the text.
 const LONG: u8 = MEDIUM + 1;
 
-/// Its product with a number has in its highest bits something of all of that: 2^64 by the golden ratio.
-const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-
 /// An element about to be written or looked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Element<'a> {
@@ -75,23 +72,6 @@ impl<'a> Element<'a> {
     #[inline]
     pub(super) fn size(&self) -> usize {
         self.head_len as usize + self.text.len()
-    }
-
-    /// A byte that tells most elements from each other.
-    #[inline]
-    pub(super) fn tag(&self) -> u8 {
-        let bytes = match self.text {
-            [] => &self.head[1..self.head_len as usize],
-            text => text,
-        };
-        // Names that are alike mostly begin or end in different ways.
-        let word = match (bytes.first_chunk(), bytes.last_chunk()) {
-            (Some(first), Some(last)) => {
-                u64::from_le_bytes(*first).rotate_left(32) ^ u64::from_le_bytes(*last)
-            }
-            _ => bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)),
-        };
-        (word.wrapping_add(bytes.len() as u64).wrapping_mul(SPREAD) >> 56) as u8
     }
 
     /// Writes it to the front of `to`.
@@ -244,21 +224,6 @@ mod tests {
         }
         assert_eq!(Element::new(b"127").size(), 2);
         assert_eq!(Element::new(b"0127").size(), 5, "not the shortest form: stays text");
-    }
-
-    #[test]
-    fn tags_tell_names_that_are_mostly_alike() {
-        for name in [
-            |i: usize| format!("{i}"),
-            |i: usize| format!("field:{i:04}"),
-            |i: usize| format!("{i}:description"),
-            |i: usize| format!("{i:04}:the description of an item"),
-            |i: usize| "x".repeat(i),
-        ] {
-            let tags = (0..256).map(|i| Element::new(name(i).as_bytes()).tag());
-            let different = tags.collect::<std::collections::HashSet<_>>().len();
-            assert!(different > 100, "{} tags for {}", different, name(7));
-        }
     }
 
     proptest! {

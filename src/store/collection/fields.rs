@@ -4,14 +4,16 @@
 //! count   4 bytes   how many fields there are
 //! pairs             each field and its value, as `element` writes them
 //! marks   4 bytes   where each eighth pair begins       } if there is more than a search
-//! tags    1 byte    of each field: few have the same    } reads as fast without them
+//! tags    1 byte    of the hash of each field           } reads as fast without them
 //! ```
 //!
 //! A search compares the tags, which lie close together, and reads the few fields that may be the one.
 
 use super::blob::Blob;
+use super::bucket::tag;
 use super::element::{Element, after, read};
 use super::elements::{COUNT, Elements, Walk, count, write_count};
+use super::table::hash;
 use crate::store::Text;
 
 const MARK: usize = size_of::<u32>();
@@ -31,6 +33,13 @@ const MOST: usize = 1 << 30;
 #[derive(Clone, Debug, Default)]
 #[repr(transparent)]
 pub(super) struct Fields(Blob);
+
+/// A field that is looked for.
+struct Name<'a> {
+    element: Element<'a>,
+    /// Of no meaning while there are no tags.
+    tag: u8,
+}
 
 /// Where a pair is.
 #[derive(Clone, Copy)]
@@ -77,16 +86,16 @@ impl Fields {
         is_indexed
     }
 
-    /// Starts fetching the first field with a tag, and those on the way to it, once the index has come.
-    /// Where it is, is guessed from its group, whose fields are taken to be of one size.
+    /// Starts fetching the first field with the tag of this hash, and those on the way to it, once the index
+    /// has come. Where it is, is guessed from its group, whose fields are taken to be of one size.
     ///
     /// A field that is not there is about to be added, most likely: if that moves all, all is fetched.
     #[inline]
-    pub(super) fn fetch_tagged(&self, tag: u8) {
+    pub(super) fn fetch_field(&self, hash: u64) {
         if !self.is_indexed() {
             return; // any more
         }
-        let Some(index) = memchr::memchr(tag, &self.0[self.tags()..]) else {
+        let Some(index) = memchr::memchr(tag(hash), &self.0[self.tags()..]) else {
             if self.0.moves_with(self.pairs_end() / self.len()) {
                 self.fetch_all();
             }
@@ -102,18 +111,18 @@ impl Fields {
 
     #[inline]
     pub(super) fn get(&self, field: &[u8]) -> Option<Text<'_>> {
-        let place = self.find(&Element::new(field))?;
+        let place = self.find(&self.name(field))?;
         Some(read(&self.0[after(&self.0, place.offset)..]))
     }
 
     pub(super) fn contains(&self, field: &[u8]) -> bool {
-        self.find(&Element::new(field)).is_some()
+        self.find(&self.name(field)).is_some()
     }
 
     /// Gives a field a value, whether it has one or not. True if the field is new.
     #[inline]
     pub(super) fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
-        let (field, value) = (Element::new(field), Element::new(value));
+        let (field, value) = (self.name(field), Element::new(value));
         let place = self.find(&field);
         match place {
             Some(place) => self.replace(place, &value),
@@ -130,7 +139,7 @@ impl Fields {
 
     /// Removes a field. False if it was not there.
     pub(super) fn remove(&mut self, field: &[u8]) -> bool {
-        let place = self.find(&Element::new(field));
+        let place = self.find(&self.name(field));
         place.inspect(|place| self.remove_at(*place)).is_some()
     }
 
@@ -150,15 +159,22 @@ impl Fields {
     }
 
     #[inline]
-    fn find(&self, field: &Element<'_>) -> Option<Place> {
+    fn name<'a>(&self, field: &'a [u8]) -> Name<'a> {
+        let tag = if self.is_indexed() { tag(hash(field)) } else { 0 };
+        Name { element: Element::new(field), tag }
+    }
+
+    #[inline]
+    fn find(&self, field: &Name<'_>) -> Option<Place> {
         let bytes: &[u8] = &self.0;
         if !self.is_indexed() {
             let mut pairs = Walk::<PAIR>::along(bytes, COUNT).enumerate();
-            let (index, offset) = pairs.find(|(_, offset)| field.is_at(&bytes[*offset..]))?;
+            let (index, offset) =
+                pairs.find(|(_, offset)| field.element.is_at(&bytes[*offset..]))?;
             return Some(Place { index, offset });
         }
         let mut last = Place { index: 0, offset: COUNT };
-        let mut alike = memchr::memchr_iter(field.tag(), &bytes[self.tags()..]);
+        let mut alike = memchr::memchr_iter(field.tag, &bytes[self.tags()..]);
         alike.find_map(|index| {
             // Many may have the tag: none is passed twice on the way to them.
             let is_near = index / GROUP == last.index / GROUP;
@@ -167,7 +183,7 @@ impl Fields {
                 false => self.offset(index),
             };
             last = Place { index, offset };
-            field.is_at(&bytes[offset..]).then_some(last)
+            field.element.is_at(&bytes[offset..]).then_some(last)
         })
     }
 
@@ -222,7 +238,7 @@ impl Fields {
     }
 
     /// Appends a field that is not there.
-    fn push(&mut self, field: &Element<'_>, value: &Element<'_>) {
+    fn push(&mut self, Name { element: field, tag }: &Name<'_>, value: &Element<'_>) {
         let (count, len) = (self.len(), self.0.len());
         let (pair, size) = (self.pairs_end().max(COUNT), field.size() + value.size());
         let was_indexed = self.is_indexed();
@@ -236,7 +252,7 @@ impl Fields {
             let (tags, end) = (pair + index - count, bytes.len());
             bytes.copy_within(tags..tags + count, end - 1 - count);
             bytes.copy_within(pair..tags, pair + size);
-            bytes[end - 1] = field.tag();
+            bytes[end - 1] = *tag;
             if count.is_multiple_of(GROUP) {
                 self.set_mark(count / GROUP, pair);
             }
@@ -298,12 +314,13 @@ impl Fields {
     /// Writes all marks and tags.
     #[cold]
     fn index(&mut self) {
-        let (tags, mut offset) = (self.tags(), COUNT);
+        let (tags, mut offset, mut digits) = (self.tags(), COUNT, itoa::Buffer::new());
         for index in 0..self.len() {
             if index.is_multiple_of(GROUP) {
                 self.set_mark(index / GROUP, offset);
             }
-            self.0[tags + index] = Element::from(read(&self.0[offset..])).tag();
+            let tag = tag(hash(read(&self.0[offset..]).bytes(&mut digits)));
+            self.0[tags + index] = tag;
             offset = self.pair_end(offset);
         }
     }
@@ -360,7 +377,7 @@ mod tests {
     fn what_has_any_tag_is_fetched_whatever_fields_there_are() {
         let fetch = |fields: &Fields| {
             assert_eq!(fields.fetch_index(), fields.0.len() > INDEXED);
-            (0..=u8::MAX).for_each(|tag| fields.fetch_tagged(tag));
+            (0..=u8::MAX).for_each(|tag| fields.fetch_field(u64::from(tag) << 56));
         };
         for size in [0, 40, 300] {
             let mut fields = Fields::default();

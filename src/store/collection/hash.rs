@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::fields::Fields;
 use super::form::{Form, Look, Touch};
 use super::pairs::{Ends, Pairs};
-use super::{AnyCollection, Clue, Collection, Limits};
+use super::{AnyCollection, Collection, Limits};
 use crate::store::{Text, Value};
 
 /// Only the table knows of deadlines: a hash in which a field expires becomes one.
@@ -47,30 +47,30 @@ impl Collection for Hash {
     }
 
     #[inline]
-    fn fetch_ahead(&self, field: Option<Clue>) {
+    fn fetch_ahead(&self, field: Option<u64>) {
         match (self.0.look(), field) {
             (Look::Small(fields), _) => fields.fetch_ahead(),
-            (Look::Large(pairs), Some(field)) => pairs.fetch_ahead(field.hash),
+            (Look::Large(pairs), Some(field)) => pairs.fetch_ahead(field),
             (Look::Large(_), None) => {}
         }
     }
 
     #[inline]
-    fn fetch_next(&self, field: Option<Clue>) -> bool {
+    fn fetch_next(&self, field: Option<u64>) -> bool {
         match (self.0.look(), field) {
             (Look::Small(fields), Some(_)) => return fields.fetch_index(),
             (Look::Small(fields), None) => fields.fetch_all(),
-            (Look::Large(pairs), Some(field)) => return pairs.fetch_place(field.hash),
+            (Look::Large(pairs), Some(field)) => return pairs.fetch_place(field),
             (Look::Large(_), None) => {}
         }
         false
     }
 
     #[inline]
-    fn fetch_element(&self, field: Clue) {
+    fn fetch_element(&self, field: u64) {
         match self.0.look() {
-            Look::Small(fields) => fields.fetch_tagged(field.tag),
-            Look::Large(pairs) => pairs.fetch_element(field.hash),
+            Look::Small(fields) => fields.fetch_field(field),
+            Look::Large(pairs) => pairs.fetch_element(field),
         }
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::chunk::{Chunk, ChunkSize, End};
 use super::chunks::{Chunks, Found, Given};
-use super::{AnyCollection, Clue, Collection};
+use super::{AnyCollection, Collection};
 use crate::store::{Text, Value};
 
 #[derive(Clone, Debug, Default)]
@@ -59,7 +59,7 @@ impl Collection for List {
 
     /// Both ends: most commands are about one of them.
     #[inline]
-    fn fetch_ahead(&self, _: Option<Clue>) {
+    fn fetch_ahead(&self, _: Option<u64>) {
         match &self.0 {
             Form::Small(chunk) => chunk.fetch_ahead(),
             Form::Large(chunks) => chunks.ends().for_each(Chunk::fetch_ahead),
@@ -67,7 +67,7 @@ impl Collection for List {
     }
 
     #[inline]
-    fn fetch_next(&self, _: Option<Clue>) -> bool {
+    fn fetch_next(&self, _: Option<u64>) -> bool {
         match &self.0 {
             Form::Small(chunk) => chunk.fetch_ends(),
             Form::Large(chunks) => chunks.ends().for_each(Chunk::fetch_ends),
@@ -76,7 +76,7 @@ impl Collection for List {
     }
 
     /// Elements of lists are in chunks.
-    fn fetch_element(&self, _: Clue) {}
+    fn fetch_element(&self, _: u64) {}
 }
 
 impl List {

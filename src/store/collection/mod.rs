@@ -9,7 +9,6 @@ mod blob;
 mod bucket;
 mod chunk;
 mod chunks;
-mod clue;
 mod deadlines;
 mod element;
 mod elements;
@@ -30,12 +29,13 @@ mod sorted_set;
 mod table;
 
 pub use chunk::{ChunkSize, End};
-pub(super) use clue::Clue;
 pub use hash::Hash;
 pub use list::List;
 pub use pairs::Ends;
 pub use set::{Set, SetLimits};
+pub(super) use set_members::member_hash;
 pub use sorted_set::{Bounds, SortedSet, Update};
+pub(super) use table::hash as text_hash;
 
 use super::entry::InEntry;
 use super::value::Value;
@@ -61,19 +61,21 @@ pub trait Collection: InEntry + Clone + Default + Send + 'static {
     /// Bytes allocated, those inside the entry not included; told without looking at each element.
     fn heap_size(&self) -> usize;
 
+    /// `element` is the hash of an element that is sought: that of its text, of a set's as it is kept.
+    ///
     /// Starts fetching what is looked at first: the beginning of a small collection, the ends of a large
     /// list, the bucket of an element that is sought in a table.
     ///
     /// With several reactors the key may be changed between this and the steps that follow, each of which
     /// takes the collection as it finds it.
-    fn fetch_ahead(&self, element: Option<Clue>);
+    fn fetch_ahead(&self, element: Option<u64>);
 
     /// When that has come, starts fetching what it tells: the rest of a small collection, or of a hash what
     /// finds its fields, or the place of the element in a table. True if the element itself is one step more.
-    fn fetch_next(&self, element: Option<Clue>) -> bool;
+    fn fetch_next(&self, element: Option<u64>) -> bool;
 
     /// When that has come, starts fetching the element.
-    fn fetch_element(&self, element: Clue);
+    fn fetch_element(&self, element: u64);
 
     /// Before this no element ends by itself, in milliseconds since the Unix epoch; None if none does.
     #[inline]

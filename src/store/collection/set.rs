@@ -5,7 +5,7 @@ use super::form::{self, Form};
 use super::integers::Integers;
 use super::packed::Packed;
 use super::set_members::Members;
-use super::{AnyCollection, Clue, Collection, Limits};
+use super::{AnyCollection, Collection, Limits};
 use crate::store::{Text, Value};
 
 /// Its members are texts in the form that [`Text::new`] gives them. The smallest are integers only.
@@ -66,29 +66,29 @@ impl Collection for Set {
     }
 
     #[inline]
-    fn fetch_ahead(&self, member: Option<Clue>) {
+    fn fetch_ahead(&self, member: Option<u64>) {
         match (self.look(), member) {
             (Look::Integers(integers), _) => integers.fetch_ahead(),
             (Look::Packed(packed), _) => packed.fetch_ahead(),
-            (Look::Table(members), Some(member)) => members.fetch_ahead(member.hash),
+            (Look::Table(members), Some(member)) => members.fetch_ahead(member),
             (Look::Table(_), None) => {}
         }
     }
 
     #[inline]
-    fn fetch_next(&self, member: Option<Clue>) -> bool {
+    fn fetch_next(&self, member: Option<u64>) -> bool {
         match (self.look(), member) {
             (Look::Packed(packed), _) => packed.fetch_rest(),
-            (Look::Table(members), Some(member)) => return members.fetch_place(member.hash),
+            (Look::Table(members), Some(member)) => return members.fetch_place(member),
             (Look::Integers(_), _) | (Look::Table(_), None) => {}
         }
         false
     }
 
     #[inline]
-    fn fetch_element(&self, member: Clue) {
+    fn fetch_element(&self, member: u64) {
         if let Look::Table(members) = self.look() {
-            members.fetch_element(member.hash);
+            members.fetch_element(member);
         }
     }
 }

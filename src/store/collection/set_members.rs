@@ -187,7 +187,7 @@ impl Member {
 
 /// The hash of a member in the form that a set keeps it in.
 #[inline]
-pub(super) fn member_hash(member: &[u8]) -> u64 {
+pub(in crate::store) fn member_hash(member: &[u8]) -> u64 {
     hash_of(Text::new(member))
 }
 

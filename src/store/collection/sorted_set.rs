@@ -7,7 +7,7 @@ use super::element::Element;
 use super::form::{Form, Look, Touch};
 use super::packed::Packed;
 use super::ranking::Ranking;
-use super::{AnyCollection, Clue, Collection, Limits};
+use super::{AnyCollection, Collection, Limits};
 use crate::store::{Text, Value};
 
 /// Small, it is its members and scores in turn, in order.
@@ -72,28 +72,28 @@ impl Collection for SortedSet {
     }
 
     #[inline]
-    fn fetch_ahead(&self, member: Option<Clue>) {
+    fn fetch_ahead(&self, member: Option<u64>) {
         match (self.0.look(), member) {
             (Look::Small(packed), _) => packed.fetch_ahead(),
-            (Look::Large(ranking), Some(member)) => ranking.fetch_ahead(member.hash),
+            (Look::Large(ranking), Some(member)) => ranking.fetch_ahead(member),
             (Look::Large(_), None) => {}
         }
     }
 
     #[inline]
-    fn fetch_next(&self, member: Option<Clue>) -> bool {
+    fn fetch_next(&self, member: Option<u64>) -> bool {
         match (self.0.look(), member) {
             (Look::Small(packed), _) => packed.fetch_rest(),
-            (Look::Large(ranking), Some(member)) => return ranking.fetch_place(member.hash),
+            (Look::Large(ranking), Some(member)) => return ranking.fetch_place(member),
             (Look::Large(_), None) => {}
         }
         false
     }
 
     #[inline]
-    fn fetch_element(&self, member: Clue) {
+    fn fetch_element(&self, member: u64) {
         if let Look::Large(ranking) = self.0.look() {
-            ranking.fetch_element(member.hash);
+            ranking.fetch_element(member);
         }
     }
 }

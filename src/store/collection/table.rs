@@ -29,7 +29,7 @@ const PAGE: usize = 256;
 
 /// The hash of what an item is found by: keyed at random, so that chosen keys cannot collide.
 #[inline]
-pub(super) fn hash(bytes: &[u8]) -> u64 {
+pub(in crate::store) fn hash(bytes: &[u8]) -> u64 {
     static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     HASHER.hash_one(bytes)
 }
