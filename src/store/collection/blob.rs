@@ -73,13 +73,6 @@ impl Blob {
         prefetch(self.0.as_ptr(), SHORT);
     }
 
-    /// True if so many bytes more would take another allocation.
-    #[inline]
-    pub(super) fn moves_with(&self, more: usize) -> bool {
-        let len = self.len();
-        layout(len + more) != layout(len)
-    }
-
     /// Starts fetching some of the bytes, once the head has come, unless that has brought them.
     #[inline]
     pub(super) fn fetch(&self, bytes: Range<usize>) {

@@ -88,19 +88,12 @@ impl Fields {
 
     /// Starts fetching the first field with the tag of this hash, and those on the way to it, once the index
     /// has come. Where it is, is guessed from its group, whose fields are taken to be of one size.
-    ///
-    /// A field that is not there is about to be added, most likely: if that moves all, all is fetched.
     #[inline]
     pub(super) fn fetch_field(&self, hash: u64) {
         if !self.is_indexed() {
             return; // any more
         }
-        let Some(index) = memchr::memchr(tag(hash), &self.0[self.tags()..]) else {
-            if self.0.moves_with(self.pairs_end() / self.len()) {
-                self.fetch_all();
-            }
-            return;
-        };
+        let Some(index) = memchr::memchr(tag(hash), &self.0[self.tags()..]) else { return };
         let (group, count) = (index / GROUP, self.len());
         let (start, behind) = (self.mark(group), (group + 1) * GROUP);
         let end = if behind < count { self.mark(group + 1) } else { self.pairs_end() };
