@@ -47,7 +47,7 @@ fn a_pipeline_of_a_million_starves_nobody() {
 fn starves_nobody(buffer_len: usize, request: &[u8]) {
     const MILLION: usize = 1_000_000;
     /// Of the pipeline's requests, as many are executed in a turn while others are there.
-    const TURN: usize = 512;
+    const TURN: usize = 128;
     let faults = Faults { buffer_len, ..Faults::NONE };
     let mut simulation = Simulation::new(1, faults, Options::default(), usize::MAX, service);
     let greedy = simulation.connect();
