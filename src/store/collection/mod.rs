@@ -61,10 +61,8 @@ pub trait Collection: InEntry + Clone + Default + Send + 'static {
     /// Bytes allocated, those inside the entry not included; told without looking at each element.
     fn heap_size(&self) -> usize;
 
-    /// `element` is the hash of an element that is sought: that of its text, of a set's as it is kept.
-    ///
     /// Starts fetching what is looked at first: the beginning of a small collection, the ends of a large
-    /// list, the bucket of an element that is sought in a table.
+    /// list, the bucket of a table. `element` is the hash of the one that is sought, if there is one.
     ///
     /// With several reactors the key may be changed between this and the steps that follow, each of which
     /// takes the collection as it finds it.
