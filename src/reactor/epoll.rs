@@ -39,7 +39,7 @@ const LEAST: usize = 1 << 14;
 const TIME_PER_ACCEPT: Duration = Duration::from_micros(100);
 
 /// Connections accepted from one listener in one poll.
-const ACCEPTS: u128 = 64;
+const ACCEPTS: usize = 64;
 
 /// What every connection is watched for. EPOLLOUT joins only after a send found the socket full.
 const READABLE: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLET) as u32;
@@ -175,13 +175,14 @@ impl Epoll {
         let now = time_taken();
         let busy = now.saturating_sub(self.accepted);
         self.accepted = now;
-        let most = (1 + busy.as_nanos() / TIME_PER_ACCEPT.as_nanos()).min(ACCEPTS);
+        let more = busy.as_nanos() / TIME_PER_ACCEPT.as_nanos();
+        let most = ACCEPTS.min(1 + more as usize);
         while let Some(listener) = self.calling.pop() {
             self.accept(listener, most, events);
         }
     }
 
-    fn accept(&mut self, listener: usize, most: u128, events: &mut Vec<Event<Self>>) {
+    fn accept(&mut self, listener: usize, most: usize, events: &mut Vec<Event<Self>>) {
         for _ in 0..most {
             self.stats.operations.add(1);
             match socket::accept(self.listeners[listener].as_fd()) {

@@ -37,9 +37,6 @@ impl LookAhead {
     #[inline]
     pub(super) fn complete(&mut self, keyspace: &mut Keyspace) {
         self.pending.retain_mut(|ahead| keyspace.fetch_entry(ahead));
-        if self.pending.is_empty() {
-            return;
-        }
         self.pending.iter().for_each(|ahead| keyspace.fetch_collection(ahead));
         self.pending.retain(|ahead| keyspace.fetch_next(ahead));
         self.pending.drain(..).for_each(|ahead| keyspace.fetch_element(&ahead));

@@ -63,7 +63,8 @@ impl<T> Bucket<T> {
     pub(super) fn take(&mut self, position: usize, rehash: impl Fn(&T) -> u64) -> T {
         let last = self.items.len() - 1;
         let item = self.items.swap_remove(position);
-        if let Some(tag) = self.items.get(position).map(|moved| self.tag_of(last, moved, rehash))
+        if let Some(tag) =
+            self.items.get(position).map(|moved| tag_of(&self.tags, last, moved, rehash))
             && let Some(place) = self.tags.get_mut(position)
         {
             *place = tag;
@@ -71,18 +72,13 @@ impl<T> Bucket<T> {
         item
     }
 
-    /// The tag of the item that stands or stood at a position, without a look at it if possible.
-    #[inline]
-    fn tag_of(&self, position: usize, item: &T, rehash: impl Fn(&T) -> u64) -> u8 {
-        self.tags.get(position).copied().unwrap_or_else(|| tag(rehash(item)))
-    }
-
     /// All items, each with its tag.
     pub(super) fn into_tagged(self, rehash: impl Fn(&T) -> u64) -> impl Iterator<Item = (u8, T)> {
         let Self { tags, items } = self;
-        items.into_iter().enumerate().map(move |(position, item)| {
-            (tags.get(position).copied().unwrap_or_else(|| tag(rehash(&item))), item)
-        })
+        items
+            .into_iter()
+            .enumerate()
+            .map(move |(position, item)| (tag_of(&tags, position, &item, &rehash), item))
     }
 
     /// Gives back memory for items that have gone.
@@ -91,6 +87,12 @@ impl<T> Bucket<T> {
             self.items.shrink_to(self.items.len().next_multiple_of(Self::STEP));
         }
     }
+}
+
+/// The tag of the item that stands or stood at a position, without a look at it if possible.
+#[inline]
+fn tag_of<T>(tags: &[u8; TAGS], position: usize, item: &T, rehash: impl Fn(&T) -> u64) -> u8 {
+    tags.get(position).copied().unwrap_or_else(|| tag(rehash(item)))
 }
 
 /// Bits of a hash that tell most items of a bucket apart, whose lowest bits are the same.

@@ -70,9 +70,9 @@ impl Fields {
         self.0.fetch_ahead();
     }
 
-    /// Starts fetching all of them, once the beginning has come.
+    /// Starts fetching what follows, once the beginning has come.
     #[inline]
-    pub(super) fn fetch_all(&self) {
+    pub(super) fn fetch_rest(&self) {
         self.0.fetch(0..self.0.len());
     }
 
@@ -81,8 +81,10 @@ impl Fields {
     #[inline]
     pub(super) fn fetch_index(&self) -> bool {
         let is_indexed = self.is_indexed();
-        let start = if is_indexed { self.pairs_end() } else { 0 };
-        self.0.fetch(start..self.0.len());
+        match is_indexed {
+            true => self.0.fetch(self.pairs_end()..self.0.len()),
+            false => self.fetch_rest(),
+        }
         is_indexed
     }
 

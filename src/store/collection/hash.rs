@@ -59,7 +59,7 @@ impl Collection for Hash {
     fn fetch_next(&self, field: Option<u64>) -> bool {
         match (self.0.look(), field) {
             (Look::Small(fields), Some(_)) => return fields.fetch_index(),
-            (Look::Small(fields), None) => fields.fetch_all(),
+            (Look::Small(fields), None) => fields.fetch_rest(),
             (Look::Large(pairs), Some(field)) => return pairs.fetch_place(field),
             (Look::Large(_), None) => {}
         }
